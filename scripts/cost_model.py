@@ -6,7 +6,7 @@ why each is there. Needs Python 3 and numpy.
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy
 
@@ -44,11 +44,6 @@ class Case:
     @property
     def peers(self) -> int:
         return self.processes * self.workers
-
-    @property
-    def by_planes(self) -> bool:
-        """One process thins by planes, several by chunks."""
-        return self.processes == 1
 
     @property
     def image(self) -> str:
@@ -104,11 +99,6 @@ class Deal:
         processes = self.owner[self.block[0]][:, self.block[1]][:, :, self.block[2]]
         return (processes * workers + here).astype(numpy.int32)
 
-    def unevenness(self, workers: int) -> float:
-        """Chunks of the worker that has most, over those of an even share."""
-        loads = numpy.bincount(self.owners(workers).ravel(), minlength=self.processes * workers)
-        return float(loads.max() / loads.mean())
-
     def lent(self) -> int:
         """Chunks beside one of another process, counted for each such process: it asks for their masks, for radii."""
         owner = self.owner[self.block[0]][:, self.block[1]][:, :, self.block[2]]
@@ -146,14 +136,6 @@ class Deal:
         return pairs, voxels
 
 
-def seam_area(case: Case) -> float:
-    """Voxels at seams between workers, about: those between cubes of chunks, or between processes."""
-    shape = -(-case.size // case.chunk)
-    if case.workers == 1:
-        return Deal(case.size, case.chunk, case.processes).crossing(1)[1]
-    edge = 1 if (-(-shape // 2)) ** 3 // 8 < case.peers else 2
-    return 2 * 3 * (-(-shape // edge) - 1) * float(case.size) ** 2
-
 # ---- The model: each quantity is a sum of terms, a number that the case gives times a coefficient that is fitted.
 
 # What follows from the program without a fit.
@@ -162,16 +144,14 @@ KNOWN = "counted"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run takes place, besides its nodes and workers: bytes a second between a node and the others, seconds
-    that a message takes, bytes a second that a node reads, cores in all, and how much longer workers need than even
-    shares of the CPU time, since they wait for each other in every round, or for planes."""
+    """Where a run takes place, besides its nodes and workers: bytes a second between a node and the others, bytes a
+    second that a node reads, cores in all, and how much longer workers need than even shares of the CPU time, since they
+    wait for planes."""
 
     network: float = math.inf
-    latency: float = 0.0
     storage: float = math.inf
     cores: float = math.inf
     waiting: float = 1.0
-    waiting_for_planes: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -184,12 +164,11 @@ class Work:
     branches: float
     chunks_with_foreground: float
     sub_iterations: float
-    rounds: float
 
 
 def work_of(result: dict) -> Work:
     names = ["foreground", "deleted_voxels", "skeleton_voxels", "branches", "chunks_with_foreground", "sub_iterations"]
-    return Work(*(float(result[name]) for name in names), float(result["rounds"]))
+    return Work(*(float(result[name]) for name in names))
 
 
 def padded(case: Case) -> float:
@@ -203,15 +182,6 @@ def pixels(case: Case) -> int:
     return 3 * (case.size // -(-case.size // 1024)) ** 2
 
 
-def round_terms(case: Case, work: Work, turns: float) -> dict[str, float]:
-    """Rounds: one a sub-iteration that tells what was decided and, while decisions depend on one another over seams
-    between workers, further ones. Such chains are the rarer the longer, so the longest grows with the logarithm of
-    their number."""
-    decided = seam_area(case) * work.deleted / float(case.size) ** 3 / turns
-    doublings = math.log2(1 + decided)
-    return {KNOWN: turns + 1, "sub-iteration, for each doubling of its deletions at seams": turns * doublings}
-
-
 def overview_bytes(case: Case) -> float:
     """Bytes of the pictures that processes send to the first one: as many as a value has for each pixel of a panel that a
     process's chunks cover."""
@@ -222,17 +192,14 @@ def overview_bytes(case: Case) -> float:
 
 def cpu_terms(case: Case, work: Work, sent: float) -> dict[str, float]:
     """CPU seconds of all processes together."""
-    planes = case.by_planes
     return {
         "process": case.processes,
         "worker": case.peers,
         "voxel read, mask": float(case.size) ** 3 if case.radius and not case.gray else 0.0,
         "voxel read and smoothed, gray": padded(case) if case.gray else 0.0,
-        "voxel deleted, by planes": work.deleted if planes else 0.0,
-        "voxel deleted, by chunks": 0.0 if planes else work.deleted,
-        "chunk in a sub-iteration": 0.0 if planes else work.chunks_with_foreground * work.sub_iterations,
+        "voxel deleted": work.deleted,
         "skeleton voxel": work.skeleton,
-        "message of a round": 0.0 if planes else work.rounds * case.peers * (case.peers - 1),
+        "plane, for each other worker": float(case.size * (case.peers - 1)),
         "pixel of an overview": float(case.processes * pixels(case)),
         "byte of records sent": sent,
     }
@@ -242,39 +209,36 @@ def traffic_terms(case: Case, work: Work) -> dict[str, float]:
     """Bytes that processes send each other, together."""
     deal, chunk = Deal(case.size, case.chunk, case.processes), min(case.chunk, case.size)
     full = work.chunks_with_foreground / math.prod(deal.shape)
-    others = case.peers * (case.peers - case.workers)
+    others, far = case.peers * (case.peers - case.workers), (case.processes - 1) / case.processes
     return {
         KNOWN: 2.0 * deal.crossing(DEPTH)[1] if case.gray else 0.0,
         "byte of masks for radii": deal.lent() * full * chunk**3 / 8,
-        "voxel deleted at a seam": work.deleted * deal.crossing(1)[1] / 2 / float(case.size) ** 3,
-        "skeleton voxel moved": work.skeleton * (case.processes - 1) / case.processes,
-        "message of a round": work.rounds * others,
+        "foreground voxel, to the first process": work.foreground * far,
+        "run of 64 voxels, around the processes": float(case.size) ** 3 / 64 * case.processes,
+        "foreground voxel, around the processes": work.foreground * case.processes,
+        "skeleton voxel moved": work.skeleton * far,
         "pair of workers": float(others),
     }
 
 
 def memory_terms(case: Case, work: Work) -> dict[str, float]:
     """Peak bytes of a process that thins masks and finds branches."""
-    chunk = min(case.chunk, case.size)
-    chunks = work.chunks_with_foreground / case.processes
-    masks = chunks * (chunk + 2) ** 2 * ((chunk + 2 + 7) // 8)
     # Nine bits for eight voxels: a layer of chunks or two, and two planes for each sub-iteration.
     plane = float(case.size) ** 2 * 9 / 64
     awake = min(2.0 * work.sub_iterations, case.size) * plane
-    common = {
-        KNOWN: awake if case.by_planes else masks,
+    return {
+        KNOWN: awake / case.processes,
         "process": 1.0,
+        "process of several": float(case.processes > 1),
         "worker": case.workers,
         "pixel of an overview": float(pixels(case)),
         "skeleton voxel of its own": work.skeleton / case.processes,
+        "byte of layers that come": 2.0 * min(case.chunk, case.size) * plane,
     }
-    if case.by_planes:
-        return common | {"byte of layers that come": 2.0 * chunk * plane}
-    return common | {"chunk with foreground": chunks}
 
 
 def gathering_terms(case: Case, work: Work, start: dict[str, float]) -> dict[str, float]:
-    """Peak bytes of the first process at the end, when masks are gone, skeleton, branches and pictures come in from
+    """Peak bytes of the first process at the end, when planes are gone, skeleton, branches and pictures come in from
     all, and the outputs are written."""
     constant = {name: term for name, term in memory_terms(case, work).items() if name in ["process", "worker"]}
     return {
@@ -382,9 +346,6 @@ class Model:
         self.turns = fitted("Sub-iterations", "1", *zip(*(
             ({"thinning": 1.0, "voxel of the largest radius": case.radius}, work.sub_iterations)
             for case, work, _ in both if case.radius)))
-        self.rounds = fitted("Rounds, several processes", "1", *zip(*(
-            (round_terms(case, work, work.sub_iterations), work.rounds)
-            for case, work, _ in both if case.radius and not case.by_planes)))
         self.cpu = fitted("CPU time, all processes", "s", *zip(*(
             (cpu_terms(case, work, one["bytes_between_processes"]), sum(one["cpu"])) for case, work, one in both)))
         self.traffic = fitted("Traffic, all processes", "B", *zip(*(
@@ -395,12 +356,12 @@ class Model:
         peaks = [(case, work, first, one["memory"][0] if first else max(one["memory"][1:]))
                  for case, work, one in large for first in [True, False] if first or case.processes > 1]
         masks = [one for one in peaks if not one[0].gray and one[0].radius]
-        self.memory = {planes: fitted(f"Peak memory of a process, by {'planes' if planes else 'chunks'}", "B", *zip(*(
+        self.memory = fitted("Peak memory of a process", "B", *zip(*(
             (memory_terms(case, work), peak) for case, work, first, peak in masks
-            if case.by_planes == planes and (case.processes <= 2 or not first))), BASE) for planes in [True, False]}
+            if case.processes <= 2 or not first)), BASE)
         self.gathering = fitted("Peak memory of the first process at the end, where that is more", "B", *zip(*(
-            (gathering_terms(case, work, self.memory[case.by_planes]), peak) for case, work, first, peak in masks
-            if first and peak > 1.1 * total(self.memory[case.by_planes], memory_terms(case, work)))), BASE)
+            (gathering_terms(case, work, self.memory), peak) for case, work, first, peak in masks
+            if first and peak > 1.1 * total(self.memory, memory_terms(case, work)))), BASE)
         self.smoothing = fitted("Peak memory of a process that smooths", "B", *zip(*(
             (smoothing_terms(case, work, self.thinning(case, work, first)), peak)
             for case, work, first, peak in peaks if case.gray)))
@@ -421,41 +382,30 @@ class Model:
         more = (case.size / known.size) ** 3
         full = work.chunks_with_foreground / math.ceil(known.size / known.chunk) ** 3
         turns = total(self.turns, {"thinning": 1.0, "voxel of the largest radius": case.radius})
-        larger = Work(work.foreground * more, work.deleted * more, work.skeleton * more, work.branches * more,
-                      full * math.ceil(case.size / case.chunk) ** 3, turns, turns + 1)
-        if case.by_planes:
-            return larger
-        return replace(larger, rounds=total(self.rounds, round_terms(case, larger, turns)))
+        return Work(work.foreground * more, work.deleted * more, work.skeleton * more, work.branches * more,
+                    full * math.ceil(case.size / case.chunk) ** 3, turns)
 
     def predict(self, case: Case, place: Place) -> dict[str, float]:
-        """Seconds, bytes and rounds of a run, with a process on each node."""
+        """Seconds and bytes of a run, with a process on each node."""
         work = self.work(case)
         sent = total(self.traffic, traffic_terms(case, work)) if case.processes > 1 else 0.0
         cpu = total(self.cpu, cpu_terms(case, work, sent))
         tail = total(self.tail, tail_terms(case, work))
-        deal = Deal(case.size, case.chunk, case.processes)
         # What the first process receives alone: its workers take it in while the others wait.
         far = (case.processes - 1) / case.processes
         gathered = far * (VOXEL_SENT * work.skeleton * (2 if case.gray else 1) + BRANCH_SENT * work.branches)
         serial = tail + gathered * self.cpu["byte of records sent"]
-        parallel = max(cpu - serial, 0.0) / min(case.peers, place.cores)
-        if case.by_planes:
-            parallel *= place.waiting_for_planes if case.workers > 1 else 1.0
-        else:
-            parallel *= place.waiting
-            parallel *= deal.unevenness(case.workers) if case.peers <= place.cores else 1.0
+        parallel = max(cpu - serial, 0.0) / min(case.peers, place.cores) * (place.waiting if case.peers > 1 else 1.0)
         read = float(case.size) ** 3 * (2 if case.gray else 1) / case.processes
         moving = max(sent / case.processes, gathered) / place.network + read / place.storage
-        moving += work.rounds * place.latency if case.processes > 1 else 0.0
         other, first = (self.peak(case, work, first) for first in [False, True])
-        return {"seconds": parallel + serial + moving, "cpu": cpu, "serial": serial, "rounds": work.rounds,
+        return {"seconds": parallel + serial + moving, "cpu": cpu, "serial": serial,
                 "sent": sent, "first": first, "other": other, "skeleton": work.skeleton, "branches": work.branches}
 
     def thinning(self, case: Case, work: Work, first: bool) -> float:
         """The same of a process that smooths nothing."""
-        memory = self.memory[case.by_planes]
-        return max(total(memory, memory_terms(case, work)),
-                   total(self.gathering, gathering_terms(case, work, memory)) if first else 0.0)
+        return max(total(self.memory, memory_terms(case, work)),
+                   total(self.gathering, gathering_terms(case, work, self.memory)) if first else 0.0)
 
     def peak(self, case: Case, work: Work, first: bool) -> float:
         """Peak bytes of the first process, or of another one."""

@@ -4,7 +4,7 @@
     python scripts/fit_costs.py [--sizes 128,192,256,384,512] [--checks 1024:gray:64:1:2,...] [--keep DIR]
 
 Makes phantoms of one density at several sizes, as masks and gray, and some with other radii; runs the program on them
-with several numbers of processes, workers and chunk sizes; fits CPU time, rounds, traffic and memory; predicts the runs
+with several numbers of processes, workers and chunk sizes; fits CPU time, traffic and memory; predicts the runs
 of `--checks`, which the fit has not seen; and prints tables for 10^10 to 10^13 voxels on 1 to 64 nodes. `docs/costs.md`
 tells what the terms stand for. With `--keep` phantoms and measurements stay in DIR, and what is there is not measured
 again.
@@ -105,7 +105,8 @@ def run(arguments: argparse.Namespace, folder: Path, case: Case) -> dict:
         time.sleep(0.01)
     log, summary = (json.loads((out / name).read_text()) for name in ["run.json", "summary.json"])
     memory[0] = max(memory[0], log["peak_memory_bytes"])
-    keys = ["seconds", "seconds_until_branches", "rounds", "sub_iterations", "deleted_voxels"]
+    assert log["engine"] == "planes" or not log["chunks_with_foreground"], "the model is of thinning by planes"
+    keys = ["seconds", "seconds_until_branches", "sub_iterations", "deleted_voxels"]
     keys += ["chunks_with_foreground", "bytes_between_processes"]
     found = {key: log[key] for key in keys} | {key: summary[key] for key in ["branches", "skeleton_voxels"]}
     return found | {"foreground": summary["foreground_fraction"] * case.size**3, "cpu": cpu, "memory": memory}
@@ -131,7 +132,7 @@ def measure(arguments: argparse.Namespace, folder: Path, cases: list[Case], repe
             kept.write_text(json.dumps(least([run(arguments, folder, case) for _ in range(count)]) | asdict(case)))
         results.append(json.loads(kept.read_text()))
         done = results[-1]
-        print(f"{case.name:28} {done['seconds']:8.2f} s  {sum(done['cpu']):8.2f} s CPU  {done['rounds']:4} rounds  "
+        print(f"{case.name:28} {done['seconds']:8.2f} s  {sum(done['cpu']):8.2f} s CPU  "
               f"{done['bytes_between_processes'] / 1e6:8.2f} MB sent  {done['memory'][0] / 1e6:7.0f} MB", flush=True)
     return results
 
@@ -150,7 +151,7 @@ def cases_of(sizes: list[int]) -> list[Case]:
     cases += [Case(TILE, RADIUS, gray, 64, *way) for gray in [False, True] for way in [(1, 2), (4, 1)]]
     cases += [Case(max(sizes), radius, False, 128, *way) for radius in [3.5, RADIUS, 14.0] for way in many]
     # Many workers on a small volume, and on an empty one, show what it costs that all tell all.
-    crowds = [(1, 8), (1, 16), (2, 8), (4, 4), (4, 8)]
+    crowds = [(1, 8), (1, 16), (2, 8), (4, 4)]
     cases += [Case(min(sizes), RADIUS, False, 32, *way) for way in crowds]
     return list(dict.fromkeys(cases)) + [Case(TILE, 0.0, False, 128, *way) for way in [(1, 1), (2, 1), *crowds]]
 
@@ -159,18 +160,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, default=Path("target/release/anabranch"))
     parser.add_argument("--sizes", default="128,192,256,384,512", help="edges of the volumes for the fit, in voxels")
-    parser.add_argument("--checks", default="1024:mask:128:8:1,2048:mask:64:1:2,2048:mask:128:2:1,2048:gray:64:1:2",
+    parser.add_argument("--checks", default="1024:mask:128:8:1,2048:mask:64:1:2,2048:mask:128:2:1,2048:gray:64:1:2,"
+                                            "4096:mask:128:1:2",
                         help="runs that the fit does not see, as edge:form:chunk:processes:workers")
     parser.add_argument("--repeats", type=int, default=2, help="runs of a case of 256³ voxels; smaller ones have more")
     parser.add_argument("--keep", type=Path, help="folder for phantoms and measurements")
     parser.add_argument("--node-workers", type=int, default=8, help="workers of a node in the predictions")
     parser.add_argument("--chunk", type=int, default=128, help="processing chunk in the predictions")
     parser.add_argument("--network", type=float, default=1e9, help="bytes a second between a node and the others")
-    parser.add_argument("--latency", type=float, default=50e-6, help="seconds that a message takes between nodes")
     parser.add_argument("--storage", type=float, default=1e9, help="bytes a second that a node reads of the image")
-    parser.add_argument("--waiting", type=float, default=1.4,
+    parser.add_argument("--waiting", type=float, default=1.2,
                         help="how much longer several workers take than even shares of the CPU time")
-    parser.add_argument("--waiting-for-planes", type=float, default=1.2, help="the same where one process thins by planes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
@@ -191,18 +191,15 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
               for size, form, chunk, processes, workers in words]
     print("\nChecks, which the fit has not seen: predicted / measured")
     for case, one in zip(checks, measure(arguments, folder, checks, 1)):
-        said = model.predict(case, Place(
-            cores=os.cpu_count() or 1, waiting=arguments.waiting, waiting_for_planes=arguments.waiting_for_planes))
+        said = model.predict(case, Place(cores=os.cpu_count() or 1, waiting=arguments.waiting))
         pairs = [("s", said["seconds"], one["seconds"]), ("s CPU", said["cpu"], sum(one["cpu"])),
-                 ("rounds", said["rounds"], one["rounds"]),
                  ("MB sent", said["sent"] / 1e6, one["bytes_between_processes"] / 1e6),
                  ("MB in the first", said["first"] / 1e6, one["memory"][0] / 1e6),
                  ("MB in others", said["other"] / 1e6, max(one["memory"][1:], default=0) / 1e6),
                  ("M skeleton voxels", said["skeleton"] / 1e6, one["skeleton_voxels"] / 1e6),
                  ("s after the branches", said["serial"], one["tail"])]
         print(f"  {case.name}: " + ", ".join(f"{a:.3g} / {b:.3g} {unit}" for unit, a, b in pairs if b))
-    place = Place(arguments.network, arguments.latency, arguments.storage, waiting=arguments.waiting,
-                  waiting_for_planes=arguments.waiting_for_planes)
+    place = Place(arguments.network, arguments.storage, waiting=arguments.waiting)
     for gray in [False, True]:
         form = "gray u16, sigma 1" if gray else "mask"
         print(f"\n{form}, chunk {arguments.chunk}, {arguments.node_workers} workers a node:\n")
@@ -216,8 +213,8 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
             power = round(math.log10(voxels))
             print(f"| 10^{power} | {nodes} | {short(said['seconds'])} s | {short(said['serial'])} s | "
                   f"{short(said['first'] / 1e9)} GB | {others} |", flush=True)
-        print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches, "
-              f"{said['rounds']:.0f} rounds. 2^32 skeleton voxels are reached at "
+        print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches. "
+              f"2^32 skeleton voxels are reached at "
               f"{2**32 / said['skeleton'] * case.size**3:.2g} voxels.")
 
 
