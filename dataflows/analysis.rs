@@ -204,7 +204,7 @@ fn resources(options: &RunOptions, seat: &Seat) -> Result<Resources> {
     let mut resources = Resources::default();
     resources.chunk = options.resources.chunk.as_deref().map(parse_chunk).transpose()?;
     resources.workers = options.resources.workers;
-    resources.memory = options.resources.memory.as_deref().map(parse_size).transpose()?;
+    resources.process_memory = options.resources.memory.as_deref().map(parse_size).transpose()?;
     (resources.processes, resources.on_this_machine) = (seat.processes(), seat.on_this_machine());
     resources.keeps_state = options.state.is_some();
     Ok(resources)

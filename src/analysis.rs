@@ -188,7 +188,7 @@ impl Analysis {
         self.source.description().dimensions
     }
 
-    /// A warning if this process has taken much more memory than [`Resources::memory`] so far: thick objects need more planes that
+    /// A warning if this process has taken much more memory than [`Resources::process_memory`] so far: thick objects need more planes that
     /// are thinned at a time, and dense networks take more.
     pub fn memory_warning(&self) -> Option<String> {
         let asked = self.allotted.asked?;

@@ -117,7 +117,7 @@ def run(
     workers : int, optional
         Threads. By default all cores. Results do not depend on it.
     memory : int or str, optional
-        Budget for chunks in flight: bytes, or a size such as ``"2G"``.
+        Budget for chunks in flight, not for all that an analysis takes: bytes, or a size such as ``"2G"``.
     progress : bool or callable, optional
         True shows a bar of tqdm; a function is called with a `Progress` some times a second.
 

@@ -29,10 +29,11 @@ pub struct Resources {
     pub chunk: Option<Vec<usize>>,
     /// Worker threads of each process. By default one for each core.
     pub workers: Option<usize>,
-    /// Budget for the memory of each process, in bytes: for the program, chunks in flight, planes that are thinned, and the picture;
-    /// what the skeleton takes is estimated. Where a state is kept, for chunks in flight alone. By default 256 MiB for these, and
-    /// more if they need it.
+    /// Budget for chunks in flight in each process, in bytes. By default 256 MiB, and more if chunks need it.
     pub memory: Option<usize>,
+    /// In its place, a budget for all memory of each process, in bytes: for the program `anabranch`, chunks in flight, planes that
+    /// are thinned, and the picture; what the skeleton takes is estimated. Where a state is kept, for chunks in flight alone.
+    pub process_memory: Option<usize>,
     /// How many processes share the work.
     pub processes: usize,
     /// How many of them are on this machine, and share its cores.
@@ -43,7 +44,15 @@ pub struct Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Resources { chunk: None, workers: None, memory: None, processes: 1, on_this_machine: 1, keeps_state: false }
+        Resources {
+            chunk: None,
+            workers: None,
+            memory: None,
+            process_memory: None,
+            processes: 1,
+            on_this_machine: 1,
+            keeps_state: false,
+        }
     }
 }
 
@@ -110,21 +119,21 @@ impl Resources {
             false => Selection::of_stored(source, &grid, depth),
         };
         let stored = stored.map_err(|error| error.at(&image.name))?;
-        // What a state takes does not follow from the image: the budget is for chunks in flight alone.
-        let beside = match self.keeps_state {
-            true => Footprint::default(),
-            false => Footprint::new(&grid, dimensions, &stored, settled, workers),
+        // What a state takes does not follow from the image.
+        let asked = self.process_memory.filter(|_| !self.keeps_state);
+        let (memory, beside) = match asked {
+            Some(_) => (asked, Footprint::new(&grid, dimensions, &stored, settled, workers)),
+            None => (self.memory.or(self.process_memory), Footprint::default()),
         };
-        let left = self.memory.map_or(MEMORY, |memory| memory.saturating_sub(beside.usual));
+        let left = memory.map_or(MEMORY, |memory| memory.saturating_sub(beside.usual));
         // A state has whole chunks.
         let tiers = match self.keeps_state {
             true => grid,
             false => Window::tiers(&grid, depth, image.dtype, workers, left),
         };
-        let asked = self.memory.filter(|_| !self.keeps_state);
         let held = if asked.is_some() { KEPT_VALUES.min(left / 3) } else { KEPT_VALUES };
         let left = if asked.is_some() { left - held } else { left };
-        let (window, memory) = window(&tiers, depth, image.dtype, workers, (self.memory, left, beside.least))?;
+        let (window, memory) = window(&tiers, depth, image.dtype, workers, (memory, left, beside.least))?;
         let (processes, keep, keeps_state) = (self.processes, held / workers, self.keeps_state);
         Ok((grid, Allotted { processes, workers, tiers, window, asked, memory, stored, keep, keeps_state }))
     }
