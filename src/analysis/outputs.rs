@@ -226,8 +226,21 @@ impl Analysis {
         Some(vector.and_then(|vector| Ok((overview(&scene, &strokes, options, threads)?, vector))))
     }
 
-    /// Writes the tables and their summary.
+    /// Writes the tables and their summary, and the values of voxels meanwhile, which takes one thread.
     fn write_tables(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
+        if self.allotted.workers == 1 {
+            self.write_voxels(results, folder)?;
+            return self.write_network(results, folder, strict);
+        }
+        std::thread::scope(|scope| {
+            let voxels = scope.spawn(|| self.write_voxels(results, folder));
+            let written = self.write_network(results, folder, strict);
+            joined(voxels).and(written)
+        })
+    }
+
+    /// Writes the tables of the network and their summary.
+    fn write_network(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
         let ranks = results.ranks(self)?;
         let (threads, frame) = (self.allotted.workers, self.frame());
         let mut table = results.table(&ranks, threads)?.with_columns(self.network_plan().columns);
@@ -250,7 +263,6 @@ impl Analysis {
         if let Some(objects) = results.objects_beside(Some(&table), self) {
             write_into(folder, OBJECTS, |file| objects.write_csv(&frame, threads, file))?;
         }
-        self.write_voxels(results, folder)?;
         let found = (provisional, unknown_paths);
         let written = self.summed_up(results, (&table, &ranks), regions.as_ref(), found)?;
         if let (true, Some(first)) = (strict, written.summary.warnings.first()) {

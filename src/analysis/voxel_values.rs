@@ -1,8 +1,8 @@
 //! `voxels.npy`: the radius and the image's value at each voxel of the skeleton.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::fs;
 use std::io::{BufWriter, Write};
 
@@ -38,7 +38,12 @@ impl Analysis {
         write_into(folder, VOXELS, |file| {
             let mut file = BufWriter::with_capacity(1 << 16, file);
             file.write_all(&header)?;
-            for (skeleton, place) in in_raster_order(results.skeletons.iter().map(|(_, skeleton)| &**skeleton)) {
+            // Layers of chunks follow each other: so fewer lists are merged at a time.
+            let mut layers: BTreeMap<i64, Vec<&Skeleton<Known>>> = BTreeMap::new();
+            for (id, skeleton) in &results.skeletons {
+                layers.entry(id.place()[0]).or_default().push(skeleton);
+            }
+            for (skeleton, place) in layers.into_values().flat_map(in_raster_order) {
                 let (values, radii) = &*skeleton.values;
                 let radius = radii.at(place).and_then(|radius| radius.finite()).unwrap_or(f64::NAN);
                 let value = if of_image { values.value(place) } else { f64::NAN };
@@ -52,11 +57,9 @@ impl Analysis {
 
 /// The voxels of all skeletons in raster order: for each, its skeleton and its place there. Takes O(n log c) for n voxels in c
 /// skeletons, and memory for the skeletons only.
-fn in_raster_order<'a>(
-    skeletons: impl Iterator<Item = &'a Skeleton<Known>>,
-) -> impl Iterator<Item = (&'a Skeleton<Known>, usize)> {
+fn in_raster_order(skeletons: Vec<&Skeleton<Known>>) -> impl Iterator<Item = (&Skeleton<Known>, usize)> {
     let mut lists: Vec<(&Skeleton<Known>, VoxelIter<'_>)> =
-        skeletons.map(|skeleton| (skeleton, skeleton.voxels.iter())).collect();
+        skeletons.into_iter().map(|skeleton| (skeleton, skeleton.voxels.iter())).collect();
     let first = lists.iter_mut().enumerate().filter_map(|(list, (_, voxels))| Some(Reverse((voxels.next()?, list, 0))));
     let mut next: BinaryHeap<Reverse<(Voxel, usize, usize)>> = first.collect();
     std::iter::from_fn(move || {

@@ -51,12 +51,12 @@ impl Points {
     pub(super) fn add_branch(&mut self, voxels: &[Voxel], ink: u8, scene: &Scene<'_>, layout: &Layout) {
         let (bounds, columns) = (scene.projections.bounds(), self.shape[1] * FINE + self.places - 1);
         let whole = self.whole_steps(layout.per_voxel());
-        // The last voxel, and where its point is.
-        let mut last: Option<(Position, Option<usize>)> = None;
+        // The last voxel, its place if that is known, and where its point is, if steps from there are whole.
+        let mut last: Option<(Position, Option<[f64; 3]>, Option<usize>)> = None;
         for position in voxels.iter().map(|voxel| voxel.position()).filter(|&position| bounds.contains(position)) {
-            let step = last.map(|(before, _)| self.axes.map(|axis| (position[axis] - before[axis]) as isize));
-            let at = match (whole, step, last) {
-                (Some(whole), Some([row, column]), Some((_, Some(mut at))))
+            let step = last.map(|(before, ..)| self.axes.map(|axis| (position[axis] - before[axis]) as isize));
+            let (place, at) = match (whole, step, last) {
+                (Some(whole), Some([row, column]), Some((_, _, Some(mut at))))
                     if row.unsigned_abs() < 2 && column.unsigned_abs() < 2 =>
                 {
                     let along = row * columns as isize + column;
@@ -65,16 +65,19 @@ impl Points {
                         at = at.wrapping_add_signed(along);
                         self.raise_at(Some(at), ink);
                     }
-                    Some(at)
+                    (None, Some(at))
                 }
                 _ => {
                     let place = layout.place_of(scene, position);
-                    self.add(last.map(|(before, _)| layout.place_of(scene, before)), place, ink);
+                    let before = |(position, place, _): (_, Option<_>, _)| {
+                        place.unwrap_or_else(|| layout.place_of(scene, position))
+                    };
+                    self.add(last.map(before), place, ink);
                     let [row, column] = self.fine(place);
-                    self.at(row, column)
+                    (Some(place), whole.and_then(|_| self.at(row, column)))
                 }
             };
-            last = Some((position, at));
+            last = Some((position, place, at));
         }
     }
 
