@@ -188,8 +188,8 @@ impl Analysis {
         self.source.description().dimensions
     }
 
-    /// A warning if this process has taken much more memory than [`Resources::process_memory`] so far: thick objects need more planes that
-    /// are thinned at a time, and dense networks take more.
+    /// A warning if this process has taken much more memory than [`Resources::process_memory`] so far: thick objects need more
+    /// planes that are thinned at a time, and dense networks take more.
     pub fn memory_warning(&self) -> Option<String> {
         let asked = self.allotted.asked?;
         let taken = usize::try_from(peak_memory()?).unwrap_or(usize::MAX);

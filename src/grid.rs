@@ -237,9 +237,14 @@ impl Grid {
         usize::try_from((row * blocks[2] + turned(x, blocks[2], row)).rem_euclid(processes)).unwrap_or(0)
     }
 
+    /// The number of workers of each process, of `peers` workers in all.
+    pub(crate) fn workers_of_process(&self, peers: usize) -> usize {
+        (peers / self.processes()).max(1)
+    }
+
     /// The process of a worker, of `peers` workers in all, as many in each process.
     pub fn process_of(&self, worker: usize, peers: usize) -> usize {
-        worker / (peers / self.processes()).max(1)
+        worker / self.workers_of_process(peers)
     }
 
     /// The worker that owns a chunk, of `peers` workers in all, as many in each process. Cubes of chunks stay together,
@@ -253,7 +258,7 @@ impl Grid {
         });
         let edge = if few { 1 } else { OWNED_CUBE };
         let [z, y, x] = self.whole(id).place().map(|p| p.div_euclid(edge));
-        let workers = (peers / self.processes()).max(1);
+        let workers = self.workers_of_process(peers);
         let here = (z + y + x).rem_euclid(i64::try_from(workers).unwrap_or(i64::MAX));
         self.process(id) * workers + usize::try_from(here).unwrap_or(0)
     }

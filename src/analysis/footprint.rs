@@ -6,6 +6,7 @@ use crate::kernel::image::project::Projections;
 use crate::kernel::mask::Layout;
 use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::read::Selection;
+use crate::operators::thin_planes::suits;
 use crate::parameters::Settled;
 
 /// Bytes of the program, and of each worker.
@@ -18,7 +19,7 @@ const LEAST_AWAKE: usize = 32;
 const USUALLY_AWAKE: usize = 128;
 /// Layers of chunks that come, in planes that are awake.
 const LAYERS: usize = 3;
-/// One voxel of so many is one of the skeleton, usually, and takes these bytes.
+/// Usually, one of this number of voxels is one of the skeleton, and takes this number of bytes.
 const VOXELS_OF_ONE: usize = 500;
 const SKELETON_VOXEL: usize = 22;
 
@@ -42,10 +43,10 @@ impl Footprint {
     ) -> Footprint {
         let (shape, processes) = (grid.bounds().shape(), grid.processes());
         let pixels = Projections::count_of_pixels(&grid.bounds(), dimensions);
-        let masks = stored.count(grid).saturating_mul(Layout::bytes_of(grid.chunk_shape()));
+        let chunks = stored.count(grid);
+        let masks = chunks.saturating_mul(Layout::bytes_of(grid.chunk_shape()));
         let planes = PlaneLayout::new(shape);
-        let is_swept =
-            settled.method.retest_by_planes().is_some() && planes.suits(workers * processes, processes, masks);
+        let is_swept = settled.method.retest_by_planes().is_some() && suits(grid, chunks, workers * processes);
         let (least, usual) = if is_swept && settled.filters.is_empty() {
             let layers = LAYERS * grid.chunk_shape()[0];
             let of_planes = |awake: usize| {

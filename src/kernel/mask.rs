@@ -339,7 +339,7 @@ impl Mask {
 }
 
 /// The places of the bits that are set in a word, in ascending order.
-fn set_bits(mut word: u64) -> impl Iterator<Item = usize> {
+pub(crate) fn set_bits(mut word: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         (word != 0).then(|| {
             let low = word.trailing_zeros() as usize;

@@ -11,3 +11,4 @@ pub mod objects;
 pub mod phantom;
 pub mod thin;
 mod varint;
+mod words;

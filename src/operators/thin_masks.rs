@@ -8,11 +8,10 @@ use timely::progress::Timestamp;
 use super::failure::Failure;
 use super::read::Selection;
 use super::thin::{ThinChunks, ThinningPlan, WatchThinning};
-use super::thin_planes::{Provisions, ThinFirst, ThinPlanes};
+use super::thin_planes::{Provisions, ThinFirst, ThinPlanes, suits};
 use crate::grid::ChunkId;
-use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::mask::Mask;
 use crate::kernel::thin::partition::Change;
-use crate::kernel::thin::planes::PlaneLayout;
 
 /// Extension trait on streams of masks.
 pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
@@ -44,10 +43,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
         let retest = method.retest_by_planes().filter(|_| !keep || grid.processes() == 1);
         // The bounds of a volume that changes are not known yet: the operator of the first masks looks at their box.
         let chunks = || provisions.inflow.as_ref().map_or(&Selection::All, |inflow| &inflow.chunks).count(&grid);
-        let masks = || chunks().saturating_mul(Layout::bytes_of(grid.chunk_shape()));
-        let planes = || PlaneLayout::new(grid.bounds().shape());
-        let suits = || planes().suits(self.scope().peers(), grid.processes(), masks());
-        match retest.filter(|_| keep || suits()) {
+        match retest.filter(|_| keep || suits(&grid, chunks(), self.scope().peers())) {
             Some(retest) if keep => {
                 self.thin_first(grid, retest, watch.clone(), failure.clone()).thin(plan, watch, failure)
             }

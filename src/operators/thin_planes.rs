@@ -28,6 +28,7 @@ mod keeping;
 mod layers;
 mod part;
 mod provisions;
+mod suited;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use self::errand::Errand;
 use self::first::First;
 use self::part::{Letter, Part, Post};
 pub use self::provisions::{Inflow, Provisions};
+pub(crate) use self::suited::suits;
 use super::failure::Failure;
 use super::thin::WatchThinning;
 use crate::grid::{ChunkId, Grid};
@@ -89,7 +91,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let errand = Errand { index, peers, processes: grid.processes(), retest, keeps: false };
+        let errand = Errand { index, peers, in_process: grid.workers_of_process(peers), retest, keeps: false };
         let Provisions { inflow, checkpoint, attic } = provisions;
         let kept = checkpoint.map(|checkpoint| (checkpoint, failure.clone()));
         let crew = Crew::new(grid, errand, inflow, kept, attic);
@@ -113,13 +115,8 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
 impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
     fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(
-            self,
-            "ThinFirst",
-            First::new(grid, Errand { index, peers, processes: grid.processes(), retest, keeps: true }),
-            watch,
-            failure,
-        )
+        let errand = Errand { index, peers, in_process: grid.workers_of_process(peers), retest, keeps: true };
+        run(self, "ThinFirst", First::new(grid, errand), watch, failure)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_bytes::{ByteBuf, Bytes};
 
 use super::{Layout, Mask, set_bits};
+use crate::kernel::words;
 use crate::space::Region;
 
 /// Size of a word in bytes.
@@ -67,25 +67,28 @@ impl PackedMask {
     }
 }
 
-/// The box of its own voxels, and the bytes of its packed form.
+/// What is written of a mask: the box of its own voxels, and its packed form.
+#[derive(Serialize, Deserialize)]
+struct Form {
+    own: Region,
+    #[serde(with = "words")]
+    words: Vec<u64>,
+}
+
 impl Serialize for Mask {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut words = PackedMask::always(self).words;
-        words.iter_mut().for_each(|word| *word = word.to_le());
-        (self.layout.own, Bytes::new(bytemuck::cast_slice(&words))).serialize(serializer)
+        Form { own: self.layout.own, words: PackedMask::always(self).words }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Mask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (own, bytes) = <(Region, ByteBuf)>::deserialize(deserializer)?;
+        let Form { own, words } = Form::deserialize(deserializer)?;
         let mask = Layout::checked(own).and_then(|layout| {
-            let (words, rest) = bytes.as_chunks::<WORD>();
-            let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
             let of_mask = layout.bytes() / WORD;
             let flags = words.get(..of_mask.div_ceil(64))?;
             let beyond = !of_mask.is_multiple_of(64) && flags.last().is_some_and(|last| last >> (of_mask % 64) > 0);
-            let fits = rest.is_empty() && !beyond && flags.len() + count(flags) == words.len();
+            let fits = !beyond && flags.len() + count(flags) == words.len();
             fits.then(|| PackedMask { layout, words }.unpacked()).filter(Mask::is_sound)
         });
         mask.ok_or_else(|| D::Error::custom("the bits of a mask do not fill its layout"))

@@ -86,9 +86,9 @@ impl Crew {
         kept: Option<(Checkpoint, Failure)>,
         attic: Option<Arc<Attic>>,
     ) -> Crew {
-        let Errand { index, peers, processes, retest, keeps } = errand;
+        let Errand { index, peers, retest, keeps, .. } = errand;
         let layout = PlaneLayout::new(grid.bounds().shape());
-        let sweep = Sweep::new(layout, layout.steps(peers, processes), index, retest);
+        let sweep = Sweep::new(layout, layout.steps(peers, grid.processes()), index, retest);
         let mut sweep = if keeps { sweep.with_seams(SeamWriter::new(&grid)) } else { sweep };
         if let Some(attic) = &attic {
             sweep = sweep.with_shelf(Arc::clone(attic) as _);

@@ -11,34 +11,30 @@ const SENT_APART: usize = 32;
 pub(super) struct Errand {
     pub(super) index: usize,
     pub(super) peers: usize,
-    pub(super) processes: usize,
+    /// Number of workers of each process.
+    pub(super) in_process: usize,
     pub(super) retest: Retest,
     pub(super) keeps: bool,
 }
 
 impl Errand {
-    /// Number of workers of each process.
-    fn in_process(&self) -> usize {
-        (self.peers / self.processes).max(1)
-    }
-
     /// Whether a worker is of the same process.
     pub(super) fn is_near(&self, worker: usize) -> bool {
-        worker / self.in_process() == self.index / self.in_process()
+        worker / self.in_process == self.index / self.in_process
     }
 
     /// Whether this worker is the first of its process.
     pub(super) fn is_first_of_process(&self) -> bool {
-        self.index.is_multiple_of(self.in_process())
+        self.index.is_multiple_of(self.in_process)
     }
 
     /// The first workers of all processes but the first.
     pub(super) fn others(&self) -> impl Iterator<Item = usize> + use<> {
-        (self.in_process()..self.peers).step_by(self.in_process())
+        (self.in_process..self.peers).step_by(self.in_process)
     }
 
     /// Number of planes after which they are sent.
     pub(super) fn sent_at_once(&self) -> usize {
-        if self.processes > 1 { SENT_APART } else { SENT_AT_ONCE }
+        if self.in_process < self.peers { SENT_APART } else { SENT_AT_ONCE }
     }
 }

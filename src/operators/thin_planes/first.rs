@@ -6,11 +6,10 @@ use super::content;
 use super::crew::{Crew, Outcome};
 use super::errand::Errand;
 use super::part::{Letter, Part, Post};
+use super::suited::suits;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::mask::Layout;
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::thin::partition::{Change, Thinned};
-use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::thin::WatchThinning;
 use crate::space::{Position, Region};
 
@@ -90,12 +89,11 @@ impl First {
     /// Begins, when the summaries of all workers have come.
     fn begin(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
         let Survey { are_masks, chunks, bounds, .. } = self.survey;
-        let Errand { peers, processes, .. } = self.errand;
-        let masks = chunks.saturating_mul(Layout::bytes_of(self.grid.chunk_shape()));
-        if !(chunks > 0 && are_masks && PlaneLayout::new(bounds.shape()).suits(peers, processes, masks)) {
+        let grid = self.grid.with_bounds(bounds);
+        if !(chunks > 0 && are_masks && suits(&grid, chunks, self.errand.peers)) {
             return;
         }
-        let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand, None, None, None);
+        let mut crew = Crew::new(grid, self.errand, None, None, None);
         let mut post = planes(post);
         self.changes.retain_mut(|(id, change)| match std::mem::replace(change, Change::Gone) {
             Change::Mask(mask) => {

@@ -1,14 +1,11 @@
 //! Planes on their way to another process.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_bytes::{ByteBuf, Bytes};
+use serde::{Deserialize, Serialize};
 
 use super::plane::WINDOW;
 use super::{Plane, PlaneLayout};
-use crate::kernel::mask::around;
-
-/// Size of a word in bytes.
-const WORD: usize = size_of::<u64>();
+use crate::kernel::mask::{around, set_bits};
+use crate::kernel::words;
 
 /// A plane without the runs that hold no foreground.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,7 +18,7 @@ pub struct PackedPlane {
     marked: u8,
     /// If the plane is awake, the set of runs with foreground, and the voxels of each of them; the sets of marks of the windows
     /// that have any.
-    #[serde(serialize_with = "to_bytes", deserialize_with = "of_bytes")]
+    #[serde(with = "words")]
     words: Vec<u64>,
 }
 
@@ -35,11 +32,8 @@ impl PackedPlane {
             packed.is_awake = true;
             let mut voxels = Vec::new();
             for (word, filled) in plane.filled.iter_mut().enumerate() {
-                let mut left = *filled;
-                while left != 0 {
-                    let at = left.trailing_zeros();
-                    left &= left - 1;
-                    match layout.take_run(bits, word * 64 + at as usize) {
+                for at in set_bits(*filled) {
+                    match layout.take_run(bits, word * 64 + at) {
                         0 => *filled &= !(1 << at),
                         run => voxels.push(run),
                     }
@@ -65,10 +59,8 @@ impl PackedPlane {
             let count = plane.filled.iter().map(|filled| filled.count_ones() as usize).sum();
             let mut voxels = take(count)?.iter();
             for (word, &filled) in plane.filled.iter().enumerate() {
-                let mut left = filled;
-                while left != 0 {
-                    layout.put_run(&mut plane.bits, word * 64 + left.trailing_zeros() as usize, *voxels.next()?)?;
-                    left &= left - 1;
+                for at in set_bits(filled) {
+                    layout.put_run(&mut plane.bits, word * 64 + at, *voxels.next()?)?;
                 }
             }
         }
@@ -100,16 +92,6 @@ impl PlaneLayout {
         let [row, place] = self.runs.place(run);
         (row <= self.height + 1 && 64 * place < self.width).then(|| self.write(bits, [row, 64 * place + 1], voxels))
     }
-}
-
-fn to_bytes<S: Serializer>(words: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
-    let bytes: Vec<[u8; WORD]> = words.iter().map(|word| word.to_le_bytes()).collect();
-    Bytes::new(bytes.as_flattened()).serialize(serializer)
-}
-
-fn of_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
-    let bytes = ByteBuf::deserialize(deserializer)?;
-    Ok(bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect())
 }
 
 #[cfg(test)]

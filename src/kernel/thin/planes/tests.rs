@@ -282,6 +282,6 @@ fn large_planes_suit_where_the_masks_of_chunks_would_take_as_much() {
     let of_chunks = |count: usize| count * Layout::bytes_of([64, 64, 256]);
     let all = of_chunks(512 * 128);
     assert!(layout.suits(2, 1, all) && !layout.suits(2, 1, all / 10) && layout.suits(2, 16, all / 10));
-    assert!(!layout.suits(9, 16, all), "there are too few planes for so many workers");
+    assert!(!layout.suits(9, 16, all), "there are too few planes for nine workers");
     assert!(!PlaneLayout::new([64, 65536, 65536]).suits(2, 1, usize::MAX), "bits of a plane have no numbers");
 }
