@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use super::failure::Failure;
+use crate::error::{Error, Kind};
 use crate::kernel::thin::planes::Shelf;
 use crate::store::scratch::Scratch;
 
@@ -46,6 +47,15 @@ impl Attic {
     pub(crate) fn read(&self, at: u64, buffer: &mut [u8]) -> bool {
         let Some(file) = self.file() else { return false };
         file.read(at, buffer).map_err(|error| self.failure.report(error)).is_ok()
+    }
+
+    /// Reports that bytes which were read are not those that had been put there.
+    pub(crate) fn report_damage(&self) {
+        let error = Error::new(
+            Kind::Io,
+            "what the run wrote to a file without a name is not what it reads again; check the disk",
+        );
+        self.failure.report(error.at(&self.folder));
     }
 }
 

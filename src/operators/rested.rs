@@ -24,7 +24,7 @@ const NEAR: usize = 1 << 17;
 pub trait RestLatest<'scope, T: Timestamp, V: 'static> {
     /// The same as [`HoldLatest::held`](super::held::HoldLatest::held), but a time comes out when it is complete, and when
     /// `until` will have nothing more of it. Until then values are packed, and all but a few are in the attic. Where that
-    /// fails, the attic has reported it, and values are missing.
+    /// fails, or the attic has not what was put there, the attic has reported it, and values are missing.
     fn rested<D: Clone + 'static>(
         self,
         until: StreamVec<'scope, T, D>,
@@ -103,7 +103,7 @@ struct Rest {
 
 impl Rest {
     fn pack(&mut self, value: &impl Serialize) -> Option<Packed> {
-        let bytes = postcard::to_stdvec(value).ok()?;
+        let bytes = postcard::to_stdvec(value).expect("memory takes all that is written");
         if self.near + bytes.len() > NEAR {
             return Some(Packed::Far(self.attic.append(&bytes)?, bytes.len()));
         }
@@ -122,7 +122,7 @@ impl Rest {
                 self.attic.read(at, &mut bytes).then_some(bytes)?
             }
         };
-        postcard::from_bytes(&bytes).ok()
+        postcard::from_bytes(&bytes).map_err(|_| self.attic.report_damage()).ok()
     }
 }
 
@@ -134,6 +134,7 @@ mod tests {
     use timely::dataflow::operators::{Input, Probe};
 
     use super::*;
+    use crate::error::Kind;
     use crate::operators::failure::Failure;
 
     type Value = Shared<Vec<u8>>;
@@ -188,5 +189,16 @@ mod tests {
         assert!(failure.take().unwrap().to_string().contains("gone"));
         assert_eq!(rest.open::<Vec<u8>>(near), Some(vec![1; 9]));
         assert_eq!(rest.near, 0);
+    }
+
+    #[test]
+    fn bytes_that_are_no_value_are_an_error() {
+        let (folder, failure) = (tempfile::tempdir().unwrap(), Failure::default());
+        let attic = Arc::new(Attic::new(folder.path().to_owned(), failure.clone()));
+        let at = attic.append(&[200; 8]).unwrap();
+        let mut rest = Rest { attic, near: 0 };
+        assert_eq!(rest.open::<Vec<u8>>(Packed::Far(at, 8)), None);
+        let error = failure.take().unwrap();
+        assert!(error.kind() == Kind::Io && error.to_string().contains("check the disk"), "{error}");
     }
 }
