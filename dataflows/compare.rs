@@ -13,7 +13,7 @@ use anabranch::store::units::LengthUnit;
 
 use crate::arguments::{CompareOptions, GroupOptions};
 use crate::interrupt;
-use crate::terminal::{print, print_warning};
+use crate::terminal::{in_seconds, print, print_warning};
 
 /// Reads results, compares them, and writes the comparison: all of its files or none.
 pub(crate) fn compare(options: &CompareOptions) -> Result<()> {
@@ -34,7 +34,7 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<()> {
     files.commit()?;
     print(&comparison.to_text(), options.output.quiet);
     let files: Vec<String> = names.iter().map(|name| folder.join(name).display().to_string()).collect();
-    print(&format!("{} ({:.1} s)\n", files.join(", "), started.elapsed().as_secs_f64()), options.output.quiet);
+    print(&format!("{} ({})\n", files.join(", "), in_seconds(started.elapsed())), options.output.quiet);
     Ok(())
 }
 

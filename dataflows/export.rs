@@ -12,7 +12,7 @@ use crate::apart;
 use crate::arguments::ExportOptions;
 use crate::interrupt;
 use crate::status;
-use crate::terminal::{print, print_warning};
+use crate::terminal::{in_seconds, print, print_warning};
 
 /// Reads results, and writes them in the formats that are asked for: all of them or none.
 pub(crate) fn export(options: &ExportOptions) -> Result<()> {
@@ -31,7 +31,7 @@ pub(crate) fn export(options: &ExportOptions) -> Result<()> {
     status::results(&out, None);
     notes.iter().for_each(|note| print_warning(note));
     let files: Vec<&str> = formats.iter().flat_map(|format| format.files()).copied().collect();
-    let told = format!("{}: {} ({:.1} s)\n", out.display(), files.join(", "), started.elapsed().as_secs_f64());
+    let told = format!("{}: {} ({})\n", out.display(), files.join(", "), in_seconds(started.elapsed()));
     print(&told, options.output.quiet);
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::arguments::{ObjectsOptions, RunOptions};
 use crate::interrupt;
 use crate::processes::Seat;
 use crate::status;
-use crate::terminal::{Progress, grouped, print, print_event, print_warning};
+use crate::terminal::{Progress, grouped, in_seconds, print, print_event, print_warning};
 
 /// Finds the objects of an image and writes their table.
 pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
@@ -46,13 +46,13 @@ pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
         None => ("objects", summary.objects.unwrap_or_default()),
     };
     let text = format!(
-        "  {:<24}{}\n  {:<24}{share:.2} % of {} voxels\n  {:<24}{:.1} s\n",
+        "  {:<24}{}\n  {:<24}{share:.2} % of {} voxels\n  {:<24}{}\n",
         name,
         grouped(count),
         "foreground",
         grouped(results.volume),
         "time",
-        started.elapsed().as_secs_f64()
+        in_seconds(started.elapsed())
     );
     let fields = [(name, count.into()), ("seconds", started.elapsed().as_secs_f64().into())];
     print_event("summary", &text, options.output.quiet, fields);

@@ -10,6 +10,7 @@ pub(crate) mod summary;
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anabranch::error::Error;
 use anabranch::text::{line, masked_words, sentence};
@@ -88,6 +89,12 @@ fn shell_word(path: &str) -> String {
     format!("'{}'", path.replace('\'', "'\\''"))
 }
 
+/// A time in seconds, to the tenth, or to the hundredth if it is less than one.
+pub(crate) fn in_seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 0.995 { format!("{seconds:.2} s") } else { format!("{seconds:.1} s") }
+}
+
 /// A whole number with commas between thousands.
 pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();
@@ -109,5 +116,11 @@ mod tests {
     fn a_path_is_one_word_for_a_shell() {
         let words = ["out", "a/b.1", "my results", "it's", "-o", ""].map(shell_word);
         assert_eq!(words, ["out", "a/b.1", "'my results'", "'it'\\''s'", "'-o'", "''"]);
+    }
+
+    #[test]
+    fn a_short_time_is_more_than_nothing() {
+        let times = [40, 990, 996, 61_240].map(|milliseconds| in_seconds(Duration::from_millis(milliseconds)));
+        assert_eq!(times, ["0.04 s", "0.99 s", "1.0 s", "61.2 s"]);
     }
 }

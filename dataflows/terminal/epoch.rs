@@ -8,7 +8,7 @@ use anabranch::table::summary::Summary;
 use serde_json::Value;
 
 use super::summary::rounded;
-use super::{grouped, log, print_event};
+use super::{grouped, in_seconds, log, print_event};
 
 /// Prints what came with an epoch and what changed, in one line.
 pub(crate) fn print_epoch<P>(
@@ -21,14 +21,14 @@ pub(crate) fn print_epoch<P>(
     let changes = Changes::of(epoch);
     let missing = summary.awaited.as_ref().map(|awaited| awaited.missing);
     let text = format!(
-        "epoch {}, {}: {}; {}; {}, {} {unit} in all ({:.1} s)\n",
+        "epoch {}, {}: {}; {}; {}, {} {unit} in all ({})\n",
         epoch.number,
         log::time_of_day(),
         came(epoch.read, epoch.changed, missing),
         changes.told(),
         branches(summary.branches),
         rounded(summary.total_length),
-        elapsed.as_secs_f64()
+        in_seconds(elapsed)
     );
     let fields = [
         ("epoch", Value::from(epoch.number)),

@@ -9,7 +9,7 @@ use anabranch::table::classes::{class_end, class_of};
 use anabranch::table::statistics::Describe;
 use anabranch::table::summary::{Filled, Removed, Summary, Totals};
 
-use super::grouped;
+use super::{grouped, in_seconds};
 
 /// What the summary on the terminal shows.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ pub(crate) fn lines<P>(results: &ShownResults<'_, P>) -> String {
     }
     let memory =
         peak_memory().map_or_else(String::new, |bytes| format!(", peak memory {} MB", bytes.div_ceil(1 << 20)));
-    line("time", format!("{:.1} s{memory}", results.elapsed.as_secs_f64()));
+    line("time", in_seconds(results.elapsed) + &memory);
     if results.lengths.len() > 1 {
         let _ = writeln!(text, "\n  length of branches ({unit})");
         text.push_str(&distribution(results.lengths));
