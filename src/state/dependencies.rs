@@ -71,9 +71,9 @@ fn hash(value: &impl Serialize) -> Result<u64> {
 }
 
 /// A hash of numbers, the same on every machine; never 0, which means that a value is absent.
-pub(super) fn hash_words(mut words: Vec<u64>) -> u64 {
+pub(super) fn hash_words(words: &mut [u64]) -> u64 {
     words.iter_mut().for_each(|word| *word = word.to_le());
-    XxHash3_64::oneshot(bytemuck::cast_slice(&words)).max(1)
+    XxHash3_64::oneshot(bytemuck::cast_slice(words)).max(1)
 }
 
 /// A hash of the values of a box, their type and its shape, which differs if the values of a box change. 0 for a box of
@@ -81,7 +81,8 @@ pub(super) fn hash_words(mut words: Vec<u64>) -> u64 {
 pub(crate) fn fingerprint(voxels: Option<&Voxels>) -> u64 {
     fn of<T: Value>(array: &ndarray::Array3<T>) -> u64 {
         let array = array.as_standard_layout();
-        let seed = hash_words(vec![T::DTYPE as u64, array.dim().0 as u64, array.dim().1 as u64, array.dim().2 as u64]);
+        let (z, y, x) = array.dim();
+        let seed = hash_words(&mut [T::DTYPE as u64, z as u64, y as u64, x as u64]);
         XxHash3_64::oneshot_with_seed(seed, T::bytes(array.as_slice().unwrap_or(&[]))).max(1)
     }
     voxels.map_or(0, |voxels| with_voxels!(voxels, array => of(array)))

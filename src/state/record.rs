@@ -89,8 +89,8 @@ impl ThinningRecord {
 /// A hash of the own voxels of a mask; 0 if there are none. It links a thinning record to the current mask record of
 /// the chunk.
 pub(crate) fn hash_of_mask(mask: Option<&Mask>) -> u64 {
-    let words = mask.map(|mask| mask.cut(&mask.layout().own)).unwrap_or_default();
-    if words.iter().all(|&word| word == 0) { 0 } else { hash_words(words) }
+    let mut words = mask.map(|mask| mask.cut(&mask.layout().own)).unwrap_or_default();
+    if words.iter().all(|&word| word == 0) { 0 } else { hash_words(&mut words) }
 }
 
 impl Record for MaskRecord {

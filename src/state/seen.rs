@@ -1,5 +1,6 @@
 //! Hashes of what neighbouring chunks saw of each other, which agree if their records belong to the same epoch.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,12 @@ use crate::kernel::mask::Mask;
 use crate::kernel::thin::seam::{Seams, offset};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::space::{Region, Voxel};
+
+thread_local! {
+    /// The numbers that are hashed of each neighbour. Reused, because lists that grow from nothing take as long as what is put
+    /// into them.
+    static NUMBERS: RefCell<[[Vec<u64>; 27]; 2]> = RefCell::default();
+}
 
 /// What crossed the seams of a chunk, by the numbers of its neighbours (see [`Seams`]): a hash of the voxels of the
 /// initial mask next to the seam, and of the deletions there by sub-iteration. 0 if there are none.
@@ -30,32 +37,40 @@ impl Seen {
     /// The hashes of a chunk, from its mask with halo before thinning, and its log. Takes time proportional to the
     /// surface of the chunk and the length of the log.
     pub fn new(seams: &Seams, initial: &Mask, log: &SeamLog) -> Seen {
-        let own = initial.layout().own;
-        let mut told: [Vec<u64>; 27] = Default::default();
-        let mut heard: [Vec<u64>; 27] = Default::default();
-        for (n, _, layout) in seams.neighbours() {
-            told[n] = bits_in(initial, &own.intersection(&layout.own.dilated([1; 3])));
-            heard[n] = bits_in(initial, &layout.own.intersection(&own.dilated([1; 3])));
-        }
-        // The order of voxels is the same in both layouts, so both sides hash these numbers in the same order.
-        let decision = |sub_iteration: usize, bit: usize| (sub_iteration as u64) << 32 | bit as u64;
-        for at in 0..log.len() {
-            for &bit in log.sent.at(at) {
-                seams.visit(bit as usize, |n, there| told[n].push(decision(at, there)));
+        NUMBERS.with_borrow_mut(|[told, heard]| {
+            let own = initial.layout().own;
+            told.iter_mut().chain(&mut *heard).for_each(Vec::clear);
+            for (n, _, layout) in seams.neighbours() {
+                cut(initial, &own.intersection(&layout.own.dilated([1; 3])), &mut told[n]);
+                cut(initial, &layout.own.intersection(&own.dilated([1; 3])), &mut heard[n]);
             }
-            for &bit in log.received.at(at) {
-                heard[seams.owner_of_halo(bit as usize)].push(decision(at, bit as usize));
+            // The order of voxels is the same in both layouts, so both sides hash these numbers in the same order.
+            let decision = |sub_iteration: usize, bit: usize| (sub_iteration as u64) << 32 | bit as u64;
+            for at in 0..log.len() {
+                for &bit in log.sent.at(at) {
+                    seams.visit(bit as usize, |n, there| told[n].push(decision(at, there)));
+                }
+                for &bit in log.received.at(at) {
+                    heard[seams.owner_of_halo(bit as usize)].push(decision(at, bit as usize));
+                }
             }
-        }
-        let hash = |words: Vec<u64>| if words.is_empty() { 0 } else { hash_words(words) };
-        Seen { told: told.map(hash), heard: heard.map(hash) }
+            let [told, heard] = [told, heard].map(|all| all.each_mut().map(|words| hash(words)));
+            Seen { told, heard }
+        })
     }
 }
 
-/// The bits of a box of a mask; empty if none is set.
-fn bits_in(mask: &Mask, region: &Region) -> Vec<u64> {
-    let words = mask.cut(region);
-    if words.iter().all(|&word| word == 0) { Vec::new() } else { words }
+/// A hash of numbers; 0 of none.
+fn hash(words: &mut [u64]) -> u64 {
+    if words.is_empty() { 0 } else { hash_words(words) }
+}
+
+/// Puts the bits of a box of a mask into an empty list, unless none is set.
+fn cut(mask: &Mask, region: &Region, words: &mut Vec<u64>) {
+    mask.cut_to(region, words);
+    if words.iter().all(|&word| word == 0) {
+        words.clear();
+    }
 }
 
 /// The neighbours of a chunk that do not agree with it about their seam, in raster order of the offsets. `seen` returns

@@ -65,13 +65,22 @@ impl Projections {
     /// Empty projections of a box of an image with these bounds, in panels that cover only the box.
     pub fn of_part(bounds: Region, dimensions: usize, part: &Region) -> Projections {
         let mut projections = Projections { bounds, scale: scale(&bounds, dimensions), panels: Vec::new() };
-        for axes in &PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }] {
-            let first = axes.map(|a| projections.pixel(part.min, a));
-            let last = axes.map(|a| projections.pixel(part.max.map(|p| p - 1), a));
-            let shape = if part.is_empty() { [0; 2] } else { [last[0] - first[0] + 1, last[1] - first[1] + 1] };
-            projections.panels.push(Panel { first, shape, values: vec![f32::NEG_INFINITY; shape[0] * shape[1]] });
-        }
+        let panel = |(first, shape): ([usize; 2], [usize; 2])| Panel {
+            first,
+            shape,
+            values: vec![f32::NEG_INFINITY; shape[0] * shape[1]],
+        };
+        projections.panels = projections.places(dimensions, part).map(panel).collect();
         projections
+    }
+
+    /// The first pixel and the shape of each panel that covers only a box.
+    fn places(&self, dimensions: usize, part: &Region) -> impl Iterator<Item = ([usize; 2], [usize; 2])> {
+        PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }].iter().map(move |axes| {
+            let first = axes.map(|a| self.pixel(part.min, a));
+            let last = axes.map(|a| self.pixel(part.max.map(|p| p - 1), a));
+            (first, if part.is_empty() { [0; 2] } else { [last[0] - first[0] + 1, last[1] - first[1] + 1] })
+        })
     }
 
     /// Whether these are projections of a chunk with this box, which can be merged into those of an image with these
@@ -81,9 +90,11 @@ impl Projections {
         if chunk.is_empty() || !self.bounds.encloses(chunk) || !reach.encloses(&self.bounds) {
             return false;
         }
-        let like = Self::of_part(self.bounds, self.dimensions(), chunk);
-        let form = |panel: &Panel| (panel.first, panel.shape, panel.values.len());
-        self.scale == like.scale && self.panels.iter().map(form).eq(like.panels.iter().map(form))
+        let dimensions = self.dimensions();
+        let is_whole = |panel: &Panel| panel.values.len() == panel.shape[0] * panel.shape[1];
+        self.scale == scale(&self.bounds, dimensions)
+            && self.panels.iter().map(|panel| (panel.first, panel.shape)).eq(self.places(dimensions, chunk))
+            && self.panels.iter().all(is_whole)
     }
 
     /// Number of pixels of the projections of an image with these bounds.

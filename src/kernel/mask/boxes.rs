@@ -18,7 +18,14 @@ impl Mask {
     /// The voxels of a box inside the padded box, in raster order: [`Region::volume`] bits without gaps, bit `i` of
     /// word `w` for voxel `64 w + i`. Spare bits of the last word are 0.
     pub fn cut(&self, region: &Region) -> Vec<u64> {
-        let mut cut = Writer { words: Vec::with_capacity(box_words(region)), word: 0, filled: 0 };
+        let mut words = Vec::with_capacity(box_words(region));
+        self.cut_to(region, &mut words);
+        words
+    }
+
+    /// Appends what [`Mask::cut`] returns to a list.
+    pub(crate) fn cut_to(&self, region: &Region, words: &mut Vec<u64>) {
+        let mut cut = Writer { words, word: 0, filled: 0 };
         let (stride, [_, ny, nx]) = (self.layout.stride, region.shape());
         for first in planes(&self.layout, region) {
             if nx == 1 {
@@ -35,7 +42,7 @@ impl Mask {
                 }
             }
         }
-        cut.finish()
+        cut.finish();
     }
 
     /// Pastes the voxels of a box that [`Mask::cut`] returned for another mask.
@@ -68,32 +75,53 @@ fn planes(layout: &Layout, region: &Region) -> impl Iterator<Item = usize> + use
     (0..depth).map(move |z| first + z * plane)
 }
 
+/// The first bit of each byte of a word.
+const FIRST_BITS: u64 = u64::MAX / 0xff;
+
 /// One bit of each of up to 64 rows; the first row begins at the beginning of the slice.
 #[inline]
 fn column(rows: &[u8], stride: usize, bit: usize, count: usize) -> u64 {
     let rows = &rows[..(count - 1) * stride + 1];
-    (0..count).fold(0, |word, y| word | u64::from(rows[y * stride] >> bit & 1) << y)
+    let mut word = 0;
+    for first in (0..count).step_by(8) {
+        let bytes = if first + 8 <= count {
+            u64::from_le_bytes(std::array::from_fn(|y| rows[(first + y) * stride]))
+        } else {
+            (first..count).rev().fold(0, |bytes, y| bytes << 8 | u64::from(rows[y * stride]))
+        };
+        // Brings the first bit of byte y to place 56 + y.
+        let bits = (bytes >> bit & FIRST_BITS).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        word |= bits << first;
+    }
+    word
 }
 
 /// Replaces one bit of each of up to 64 rows.
 #[inline]
 fn write_column(rows: &mut [u8], stride: usize, bit: usize, count: usize, word: u64) {
     let rows = &mut rows[..(count - 1) * stride + 1];
-    for y in 0..count {
-        let byte = &mut rows[y * stride];
-        *byte = *byte & !(1 << bit) | ((word >> y & 1) as u8) << bit;
+    let others = !(1 << bit);
+    for first in (0..count).step_by(8) {
+        // A copy of eight bits in each byte, of which byte y keeps bit y.
+        let kept = (word >> first & 0xff).wrapping_mul(FIRST_BITS) & 0x8040_2010_0804_0201;
+        // Bit y goes to the end of its byte from wherever it is, and from there to its place.
+        let bits = ((kept + (0x80 * FIRST_BITS - 0x8040_2010_0804_0201)) >> 7 & FIRST_BITS) << bit;
+        for (y, bits) in (first..count).zip(bits.to_le_bytes()) {
+            let byte = &mut rows[y * stride];
+            *byte = *byte & others | bits;
+        }
     }
 }
 
 /// Packs bits, one after the other.
-struct Writer {
-    words: Vec<u64>,
+struct Writer<'a> {
+    words: &'a mut Vec<u64>,
     /// The last bits, which do not yet fill a word.
     word: u64,
     filled: usize,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Appends up to 64 bits; the higher bits of `bits` are 0.
     #[inline(always)]
     fn push(&mut self, bits: u64, count: usize) {
@@ -106,11 +134,10 @@ impl Writer {
         }
     }
 
-    fn finish(mut self) -> Vec<u64> {
+    fn finish(self) {
         if self.filled > 0 {
             self.words.push(self.word);
         }
-        self.words
     }
 }
 

@@ -6,6 +6,9 @@ use serde_bytes::{ByteBuf, Bytes};
 
 use crate::kernel::varint;
 
+/// The room for voxels that decisions have when the first comes.
+const FEW: usize = 64;
+
 /// Voxels by sub-iteration, as bit indices in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Decisions {
@@ -55,6 +58,11 @@ impl Decisions {
     pub(super) fn push(&mut self, sub_iteration: usize, bit: u32) {
         debug_assert!(sub_iteration + 1 >= self.len() && self.at(sub_iteration).last().is_none_or(|&last| last < bit));
         let count = self.bits.len() as u32;
+        if count == 0 {
+            // Most chunks have many: this is less work than to grow to that from one.
+            self.bits.reserve(FEW);
+            self.ends.reserve(FEW);
+        }
         if self.ends.len() <= sub_iteration {
             self.ends.resize(sub_iteration + 1, count);
         }

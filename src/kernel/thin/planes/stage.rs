@@ -42,6 +42,8 @@ pub(super) struct Stage {
     deleted: Vec<u64>,
     /// Those of these voxels that are next to seams, if seam logs are written: number of the plane and bit index.
     at_seams: Vec<Vec<[u32; 2]>>,
+    /// Number of layers of chunks whose seam logs of this stage are written.
+    written: usize,
     /// Number of planes that slept and were woken here.
     woken: u64,
 }
@@ -61,6 +63,7 @@ impl Stage {
             deleted: vec![0; steps],
             woken: 0,
             at_seams: vec![Vec::new(); steps],
+            written: 0,
         }
     }
 
@@ -125,10 +128,10 @@ impl Stage {
         self.woken
     }
 
-    /// Writes the seam logs of this stage, if all planes have gone through.
-    pub(super) fn write_seams(&mut self, bench: &mut Bench) {
+    /// Writes the seam logs of this stage, as far as the first `done` planes have gone through.
+    fn write_seams(&mut self, bench: &mut Bench, done: usize) {
         if let Some(writer) = &mut bench.writer {
-            writer.write(&bench.layout, self.first, &mut self.at_seams);
+            writer.write(&bench.layout, self.first, &mut self.at_seams, &mut self.written, done);
         }
     }
 
@@ -151,6 +154,7 @@ impl Stage {
     /// Takes out the first plane that is held. It falls asleep if nothing is to do in it or next to it.
     fn leave(&mut self, bench: &mut Bench) -> Option<Plane> {
         let mut plane = self.held.pop_front()?;
+        self.write_seams(bench, self.next - self.held.len());
         let end = self.first + self.steps;
         plane.forget(end, &mut bench.spare);
         let is_hot = plane.is_hot(end);

@@ -162,8 +162,7 @@ impl Sweep {
             stage.enter(&mut self.bench, &mut |plane| pass(Passage { stage: next, plane }));
         }
         while self.stages.front().is_some_and(|stage| stage.is_over(&self.bench.layout)) {
-            let Some(mut stage) = self.stages.pop_front() else { break };
-            stage.write_seams(&mut self.bench);
+            let Some(stage) = self.stages.pop_front() else { break };
             (self.deleted, self.last) = (self.deleted + deleted(&stage), last(&stage).or(self.last));
             self.woken += stage.woken();
             self.over += 1;
