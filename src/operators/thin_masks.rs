@@ -19,8 +19,8 @@ pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
     ///
     /// A volume is thinned by planes ([`ThinPlanes`]) if the method has six directions, and there are enough planes for all
     /// workers: faster than by chunks, and where `provisions` have an inflow only the planes that are awake are held; without
-    /// one, planes wait until all chunks have come. With `keep`, these are the first masks that come ([`ThinFirst`]), if all
-    /// workers are of one process; later changes are thinned by chunks, for which provisions are of no use.
+    /// one, planes wait until all chunks have come. With `keep`, these are the first masks that come ([`ThinFirst`]); later
+    /// changes are thinned by chunks, for which provisions are of no use.
     /// [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
     fn thin_masks(
         self,
@@ -40,10 +40,9 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let ThinningPlan { grid, method, keep } = plan;
-        let retest = method.retest_by_planes().filter(|_| !keep || grid.processes() == 1);
         // The bounds of a volume that changes are not known yet: the operator of the first masks looks at their box.
         let chunks = || provisions.inflow.as_ref().map_or(&Selection::All, |inflow| &inflow.chunks).count(&grid);
-        match retest.filter(|_| keep || suits(&grid, chunks(), self.scope().peers())) {
+        match method.retest_by_planes().filter(|_| keep || suits(&grid, chunks(), self.scope().peers())) {
             Some(retest) if keep => {
                 self.thin_first(grid, retest, watch.clone(), failure.clone()).thin(plan, watch, failure)
             }

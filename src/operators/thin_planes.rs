@@ -106,9 +106,9 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
     /// same as without this operator.
     ///
     /// Changes are at the chunks' owners by [`Grid::owner`], and stay there. The grid may have no bounds: the box
-    /// around the chunks with foreground is thinned. Times are processed in order, each when it is complete. All
-    /// workers must be of one process. The method is that of what follows, with six directions: Lee's or the homotopic
-    /// one, as `retest` says. Once `failure` has an error, all workers stop, and nothing more comes out.
+    /// around the chunks with foreground is thinned. Times are processed in order, each when it is complete. The method is
+    /// that of what follows, with six directions: Lee's or the homotopic one, as `retest` says. Once `failure` has an error,
+    /// all workers stop, and nothing more comes out.
     fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self;
 }
 

@@ -386,7 +386,8 @@ proptest! {
         if starts_empty {
             volumes.insert(0, vec![false; volumes[0].len()]);
         }
-        let grid = Grid::new(Region::of_shape(shape), chunk);
+        let processes = if workers == 0 { 2 } else { 1 };
+        let grid = Grid::new(Region::of_shape(shape), chunk).among(processes);
         for method in in_space() {
             let by_planes = kept(grid, method, &volumes, true, how(workers));
             let by_chunks = kept(grid, method, &volumes, false, how(workers));
