@@ -43,7 +43,7 @@ const MASKS: &str = "masks.";
 const SWEEP: &str = "sweep.";
 
 /// Incremented whenever the files change.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// Whose checkpoint a folder holds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
