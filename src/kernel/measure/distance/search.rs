@@ -91,20 +91,29 @@ impl Distances {
     }
 
     /// Searches the chunks that are known now, nearest first and as far as needed. Returns the chunks that voxels wait
-    /// for, in raster order; none if all voxels are settled.
+    /// for, in raster order; none if all voxels are settled. Asks `known` for the masks of chunks that voxels want, and for
+    /// no others: masks are packed, and most voxels have background in their own chunk.
     pub fn search(&mut self, known: impl Fn(ChunkId) -> Option<Original>) -> Vec<ChunkId> {
+        let mut is_wider = false;
         loop {
+            let mut is_known = false;
             self.others.retain_mut(|other| {
-                other.original = other.original.take().or_else(|| known(other.chunk));
+                if other.wanted {
+                    other.original = known(other.chunk);
+                    is_known |= other.original.is_some();
+                }
                 !matches!(other.original, Some(Original::Foreground))
             });
+            if !is_known && !is_wider {
+                break;
+            }
             self.others.sort_by(|a, b| a.least.total_cmp(&b.least).then(a.chunk.cmp(&b.chunk)));
             let further = self.look();
             self.others.retain(|other| other.original.is_none());
-            if further == self.rings {
-                break;
+            is_wider = further != self.rings;
+            if is_wider {
+                self.widen(further);
             }
-            self.widen(further);
         }
         let mut missing: Vec<ChunkId> =
             self.others.iter().filter(|other| other.wanted).map(|other| other.chunk).collect();
