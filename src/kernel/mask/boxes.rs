@@ -26,15 +26,20 @@ impl Mask {
     /// Appends what [`Mask::cut`] returns to a list.
     pub(crate) fn cut_to(&self, region: &Region, words: &mut Vec<u64>) {
         let mut cut = Writer { words, word: 0, filled: 0 };
-        let (stride, [_, ny, nx]) = (self.layout.stride, region.shape());
-        for first in planes(&self.layout, region) {
-            if nx == 1 {
-                for y in (0..ny).step_by(64) {
-                    let count = (ny - y).min(64);
-                    cut.push(column(&self.bits[(first >> 3) + y * stride..], stride, first & 7, count), count);
+        let [nz, ny, nx] = region.shape();
+        if nx == 1 {
+            // One voxel of each row, or, if there is but one row, of each plane.
+            let (count, stride, at_once) =
+                if ny == 1 { (nz, self.layout.plane() / 8, nz.max(1)) } else { (ny, self.layout.stride, 1) };
+            for first in planes(&self.layout, region).step_by(at_once) {
+                for from in (0..count).step_by(64) {
+                    let count = (count - from).min(64);
+                    cut.push(column(&self.bits[(first >> 3) + from * stride..], stride, first & 7, count), count);
                 }
-                continue;
             }
+            return cut.finish();
+        }
+        for first in planes(&self.layout, region) {
             for y in 0..ny {
                 for x in (0..nx).step_by(64) {
                     let count = (nx - x).min(64);

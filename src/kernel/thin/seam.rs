@@ -76,21 +76,33 @@ impl Seams {
         // Along each axis the chunk itself has the voxel, and at the ends the chunk before or after it.
         let before = padded.map(|p| p == 1);
         let after: [bool; 3] = std::array::from_fn(|a| padded[a] == shape[a]);
+        let count = |ends: [bool; 3]| ends.iter().filter(|&&is_end| is_end).count();
+        if count(before) + count(after) == 1 {
+            // Most are at one side only.
+            let step = std::array::from_fn(|a| i64::from(after[a]) - i64::from(before[a]));
+            self.visit_one(padded, step, &mut visit);
+            return;
+        }
         for z in -i64::from(before[0])..=i64::from(after[0]) {
             for y in -i64::from(before[1])..=i64::from(after[1]) {
                 for x in -i64::from(before[2])..=i64::from(after[2]) {
-                    let n = number([z, y, x]);
-                    if let Some((_, layout)) = &self.neighbours[n] {
-                        let step = [z, y, x];
-                        let there = std::array::from_fn(|a| match step[a] {
-                            0 => padded[a],
-                            1 => 0,
-                            _ => layout.shape[a] + 1,
-                        });
-                        visit(n, layout.bit(there));
-                    }
+                    self.visit_one(padded, [z, y, x], &mut visit);
                 }
             }
+        }
+    }
+
+    /// The same for the neighbour that is `step` chunks away, if it exists.
+    #[inline(always)]
+    fn visit_one(&self, padded: [usize; 3], step: Position, visit: &mut impl FnMut(usize, usize)) {
+        let n = number(step);
+        if let Some((_, layout)) = &self.neighbours[n] {
+            let there = std::array::from_fn(|a| match step[a] {
+                0 => padded[a],
+                1 => 0,
+                _ => layout.shape[a] + 1,
+            });
+            visit(n, layout.bit(there));
         }
     }
 }
