@@ -135,7 +135,7 @@ impl Analysis {
     /// The previous content stays then.
     pub fn write(&self, results: &Results, out: impl AsRef<Path>, overwrite: bool) -> Result<Written> {
         let folder = open_folder(out.as_ref(), overwrite, |_| false)?;
-        let (form, threads) = (self.skeleton_form(), self.allotted.workers);
+        let (form, threads) = (self.skeleton_form(), self.allotted.writers);
         if results.labels.is_some() {
             write_labels(&folder, &form, &results.skeletons, threads)?;
         } else {
@@ -194,7 +194,7 @@ impl Analysis {
         if !exports.is_empty() {
             // From the files, as when they are exported later.
             let network = Network::open(folder.new_folder())?;
-            written.notes = network.export(&exports, &folder.path(EXPORT), self.allotted.workers)?;
+            written.notes = network.export(&exports, &folder.path(EXPORT), self.allotted.writers)?;
         }
         Ok((beside, Staged { folder, changed: changes.zip(difference), written, counts }))
     }
@@ -221,14 +221,14 @@ impl Analysis {
                 draw(stroke, &mut std::iter::once(*voxel));
             }
         };
-        let threads = self.allotted.workers;
+        let threads = self.allotted.writers;
         let vector = options.vector.then(|| vector_overview(&scene, &strokes, options, threads)).transpose();
         Some(vector.and_then(|vector| Ok((overview(&scene, &strokes, options, threads)?, vector))))
     }
 
     /// Writes the tables and their summary, and the values of voxels meanwhile, which takes one thread.
     fn write_tables(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
-        if self.allotted.workers == 1 {
+        if self.allotted.writers == 1 {
             self.write_voxels(results, folder)?;
             return self.write_network(results, folder, strict);
         }
@@ -242,7 +242,7 @@ impl Analysis {
     /// Writes the tables of the network and their summary.
     fn write_network(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
         let ranks = results.ranks(self)?;
-        let (threads, frame) = (self.allotted.workers, self.frame());
+        let (threads, frame) = (self.allotted.writers, self.frame());
         let mut table = results.table(&ranks, threads)?.with_columns(self.network_plan().columns);
         let nodes = self.settled.asked.columns.has_nodes().then(|| Nodes::new(&table, threads)).transpose()?;
         let regions = self.source.atlas().zip(nodes.as_ref());

@@ -62,6 +62,9 @@ pub(super) struct Allotted {
     pub(super) processes: usize,
     /// Workers of each process.
     pub(super) workers: usize,
+    /// Threads that write the outputs: as many as all processes on this machine have workers, who have ended by then, if there
+    /// are cores for them.
+    pub(super) writers: usize,
     /// The tiers that chunks are cut into for smoothing; the chunks themselves where they stay whole.
     pub(super) tiers: Grid,
     /// Chunks in flight.
@@ -135,7 +138,11 @@ impl Resources {
         let left = if asked.is_some() { left - held } else { left };
         let (window, memory) = window(&tiers, depth, image.dtype, workers, (memory, left, beside.least))?;
         let (processes, keep, keeps_state) = (self.processes, held / workers, self.keeps_state);
-        Ok((grid, Allotted { processes, workers, tiers, window, asked, memory, stored, keep, keeps_state }))
+        let writers = match self.on_this_machine {
+            0 | 1 => workers,
+            processes => (workers * processes).min(self::workers(None)?).max(workers),
+        };
+        Ok((grid, Allotted { processes, workers, writers, tiers, window, asked, memory, stored, keep, keeps_state }))
     }
 }
 
