@@ -165,7 +165,10 @@ impl ProcessTeam {
             }
         };
         let process = seat.process();
-        let membership = Membership { process, addresses, parameters: analysis.agreed(), secret, timeout };
+        let mut parameters = analysis.agreed();
+        let keeps = if options.checkpoint.is_some() { "given" } else { "not given" };
+        parameters.push(("--checkpoint".to_owned(), keeps.to_owned()));
+        let membership = Membership { process, addresses, parameters, secret, timeout };
         let members = analysis::Team::connect(listener, &membership)?;
         // Set once: a program runs once.
         let _ = WATCHED.set(members.monitor().clone());

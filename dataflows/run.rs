@@ -109,7 +109,7 @@ fn goes_on(kept: &Checkpoint, analysis: &Analysis) -> String {
 
 /// The part of any other process: it analyses its own chunks, and ends when the first has written the outputs.
 fn follow(options: &RunOptions, analysis: &Analysis, team: &mut ProcessTeam) -> Result<()> {
-    let sent = analysis.follow_into(&options.out, &mut team.members)?;
+    let sent = analysis.follow_into(&options.out, options.checkpoint.as_deref(), &mut team.members)?;
     team.members.say_goodbye(sent);
     team.members.wait_for_others().map(|_| ())
 }

@@ -1,10 +1,13 @@
 //! What a run has done so far, on disk, so that another one goes on from there if it is killed.
 //!
-//! The folder of a checkpoint belongs to one run at a time, of one analysis of one image with a number of workers. It holds
-//! `checkpoint`, which says whose it is; for each worker the chunks that it has read, `masks.W`; and what all workers of
-//! the sweep held at a moment, `sweep.N.W`. Of these the newest counts of which all workers have written theirs. Chunks
-//! that were read after that moment come again from the files of masks, and those that are missing there, because the
-//! machine has lost them, from the image.
+//! The folder of a checkpoint belongs to one run at a time, of one analysis of one image with a number of processes and
+//! workers, which all see it. It holds `checkpoint`, which says whose it is; for each worker the chunks that it has read,
+//! `masks.W`; and what all workers of the sweep held at a moment, `sweep.N.W`. Of these the newest counts of which all workers
+//! have written theirs. Chunks that were read after that moment come again from the files of masks, and those that are missing
+//! there, because the machine has lost them, from the image.
+//!
+//! The first process looks through the folder before anything is added, and writes to `checkpoint` what it has found; the
+//! others keep to that, since by then new chunks may come.
 //!
 //! A snapshot is taken without a pause of the whole sweep [Chandy and Lamport 1985, "Distributed snapshots"]: a mark goes
 //! around the ring of workers after the planes that were sent before it, and each worker writes what it holds when the
@@ -12,6 +15,7 @@
 
 mod frames;
 mod journal;
+mod locks;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -34,24 +38,43 @@ use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::kernel::mask::threshold::Threshold;
 use crate::store::disk::{self, There, what_is};
-use crate::store::file::{WRITING, named, read_failed, unwritable, write_failed};
-use crate::store::lock::{Refused, lock};
+use crate::store::file::{WRITING, named, read_failed, write_failed};
 
 const LOCK: &str = "lock";
+const MEMBERS: &str = "members";
 const OWNER: &str = "checkpoint";
 const MASKS: &str = "masks.";
 const SWEEP: &str = "sweep.";
 
 /// Incremented whenever the files change.
-const VERSION: i64 = 5;
+const VERSION: i64 = 6;
 
 /// Whose checkpoint a folder holds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Owner {
     identity: u64,
-    workers: u64,
+    team: TeamSize,
     /// If it was found in the image, and is known by now.
     threshold: Option<Threshold>,
+    /// What was there when a run last opened it: the bytes of each worker's chunks, and the number of the snapshot.
+    read: Vec<u64>,
+    snapshot: Option<u64>,
+}
+
+/// The number of processes of a run, and of the workers of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TeamSize {
+    /// Number of processes.
+    pub processes: usize,
+    /// Number of workers of each process.
+    pub workers: usize,
+}
+
+impl TeamSize {
+    /// Number of workers of all processes.
+    fn all(self) -> usize {
+        self.processes * self.workers
+    }
 }
 
 /// What a run has done so far, on disk. No other run can open it until the last clone is dropped.
@@ -64,46 +87,46 @@ struct Inner {
     owner: Owner,
     /// Whether it was there before it was opened.
     existed: bool,
-    workers: usize,
     /// What each worker had read when the folder was opened.
     known: Vec<Known>,
     pace: Mutex<Pace>,
     rhythm: Rhythm,
+    /// Held as long as this process uses the folder.
     _lock: File,
 }
 
 impl Checkpoint {
-    /// Opens the checkpoint in a folder, and makes the folder if it is missing. `identity` is a hash of all that the chunks'
-    /// masks and their thinning follow from.
+    /// Opens the checkpoint in a folder for the first process of a run, and makes the folder if it is missing. `identity` is a
+    /// hash of all that the chunks' masks and their thinning follow from.
     ///
     /// # Errors
     /// `Output` if the folder holds other things, the checkpoint of something else, or one that another run uses, and
     /// nothing is changed then; or if it cannot be written; `Io` if it cannot be read.
-    pub fn open(path: &Path, identity: u64, workers: usize) -> Result<Checkpoint> {
-        Self::with_rhythm(path, identity, workers, Rhythm::USUAL)
+    pub fn open(path: &Path, identity: u64, team: TeamSize) -> Result<Checkpoint> {
+        Self::with_rhythm(path, identity, team, Rhythm::USUAL)
     }
 
     /// The same, with snapshots in another rhythm.
-    pub(crate) fn with_rhythm(path: &Path, identity: u64, workers: usize, rhythm: Rhythm) -> Result<Checkpoint> {
+    pub(crate) fn with_rhythm(path: &Path, identity: u64, team: TeamSize, rhythm: Rhythm) -> Result<Checkpoint> {
         let refused = |message: &str| Error::new(Kind::Output, message).at(path);
         let names = entries(path)?;
         if let Some(other) = names.iter().find(|name| !is_ours(name)) {
             let message = format!("holds other things than a checkpoint ({other}); give an empty folder for it");
             return Err(refused(&message));
         }
-        let lock = lock(&path.join(LOCK), || std::fs::create_dir_all(path)).map_err(|why| match why {
-            Refused::Busy => {
-                refused("is the checkpoint of a run that is going on; wait for it, or give another folder")
-            }
-            Refused::NoFile => refused("holds a lock that no run has made; give another folder for the checkpoint"),
-            Refused::Failed(error) => unwritable(&error, "the checkpoint").at(path),
-        })?;
-        let asked = Owner { identity, workers: workers as u64, threshold: None };
+        let lock = locks::of_first(path)?;
         let there = owner(path)?;
         let existed = there.is_some();
-        let owner = match there {
-            Some(owner) if owner.identity == identity && owner.workers != workers as u64 => {
-                let message = format!("is the checkpoint of a run with --workers {}; give that again", owner.workers);
+        let threshold = match there {
+            Some(owner) if owner.identity == identity && owner.team != team => {
+                let TeamSize { processes, workers } = owner.team;
+                let message = if processes == team.processes {
+                    format!("is the checkpoint of a run with --workers {workers}; give that again")
+                } else {
+                    format!(
+                        "is the checkpoint of a run with --processes {processes} --workers {workers}; give these again"
+                    )
+                };
                 return Err(refused(&message));
             }
             Some(owner) if owner.identity != identity => {
@@ -112,23 +135,49 @@ impl Checkpoint {
                      this one to run from the beginning",
                 ));
             }
-            Some(owner) => owner,
-            None => {
-                write_owner(path, &asked)?;
-                asked
-            }
+            Some(owner) => owner.threshold,
+            None => None,
         };
-        let journal = |worker| Known::of(path.join(format!("{MASKS}{worker}")));
-        let known = (0..workers).map(journal).collect::<Result<Vec<Known>>>()?;
+        if team.processes > 1 {
+            locks::wait_for_members(path)?;
+        }
+        let known = (0..team.all()).map(|worker| Known::of(path.join(format!("{MASKS}{worker}")), None));
+        let known = known.collect::<Result<Vec<Known>>>()?;
         let names = entries(path)?;
-        let snapshot = newest(&names, workers);
+        let snapshot = newest(&names, team.all());
+        let read = known.iter().map(|known| known.length).collect();
+        let owner = Owner { identity, team, threshold, read, snapshot };
+        write_owner(path, &owner)?;
         let is_of_newest = |name: &str| parse(name).is_none_or(|(number, _)| Some(number) == snapshot);
         for name in names.iter().filter(|name| name.ends_with(WRITING) || !is_of_newest(name)) {
             remove(&path.join(name))?;
         }
         let pace = Mutex::new(Pace::new(snapshot, rhythm));
         let path = path.to_owned();
-        Ok(Checkpoint(Arc::new(Inner { path, owner, existed, workers, known, pace, rhythm, _lock: lock })))
+        Ok(Checkpoint(Arc::new(Inner { path, owner, existed, known, pace, rhythm, _lock: lock })))
+    }
+
+    /// Joins the checkpoint that the first process of the same run has opened. This process reads and writes what its own
+    /// workers do. No later run can open the folder until this process, too, has released it.
+    ///
+    /// # Errors
+    /// `Output` if the first process has not opened this folder, or it cannot be written; `Io` if it cannot be read.
+    pub fn join(path: &Path, team: TeamSize) -> Result<Checkpoint> {
+        let other = || {
+            let message = "is not the checkpoint that process 0 has opened; give a folder that all processes share";
+            Error::new(Kind::Output, message).at(path)
+        };
+        let lock = locks::of_member(path)?.ok_or_else(other)?;
+        let owner = owner(path)?.filter(|owner| owner.team == team).ok_or_else(other)?;
+        let journal = |(worker, &length)| Known::of(path.join(format!("{MASKS}{worker}")), Some(length));
+        let known = owner.read.iter().enumerate().map(journal).collect::<Result<Vec<Known>>>()?;
+        if !known.iter().map(|known| known.length).eq(owner.read.iter().copied()) {
+            return Err(other());
+        }
+        let rhythm = Rhythm::USUAL;
+        let pace = Mutex::new(Pace::new(owner.snapshot, rhythm));
+        let path = path.to_owned();
+        Ok(Checkpoint(Arc::new(Inner { path, owner, existed: true, known, pace, rhythm, _lock: lock })))
     }
 
     /// The threshold that an earlier run has found in the image.
@@ -141,7 +190,7 @@ impl Checkpoint {
     /// # Errors
     /// `Io` or `Output` if it cannot be written.
     pub fn keep_threshold(&self, threshold: Threshold) -> Result<()> {
-        write_owner(&self.0.path, &Owner { threshold: Some(threshold), ..self.0.owner })
+        write_owner(&self.0.path, &Owner { threshold: Some(threshold), ..self.0.owner.clone() })
     }
 
     /// Whether an earlier run has begun it. What it has left may be nothing.
@@ -211,7 +260,7 @@ impl Checkpoint {
             return Ok(());
         }
         let Some(earlier) = self.pace().note(number, took, self.0.rhythm) else { return Ok(()) };
-        for worker in 0..self.0.workers {
+        for worker in 0..self.0.owner.team.all() {
             // What stays is removed when the folder is opened again.
             let _ = disk::remove(&self.snapshot_of(earlier, worker));
         }
@@ -294,7 +343,7 @@ fn parse(name: &str) -> Option<(u64, usize)> {
 fn is_ours(name: &str) -> bool {
     let whole = name.strip_suffix(WRITING).unwrap_or(name);
     let is_journal = |name: &str| name.strip_prefix(MASKS).is_some_and(|worker| worker.parse::<usize>().is_ok());
-    name == LOCK || whole == OWNER || is_journal(name) || parse(name).is_some()
+    [LOCK, MEMBERS].contains(&name) || whole == OWNER || is_journal(name) || parse(name).is_some()
 }
 
 /// The newest snapshot of which all workers have written theirs.

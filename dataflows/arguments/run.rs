@@ -108,8 +108,9 @@ pub(crate) struct RunOptions {
     pub(crate) resources: ResourceOptions,
     /// Folder in which a long run keeps what it has done: if it is killed, the same call goes on from there
     ///
-    /// It is removed when the results are in place. The image, the parameters and --workers must stay as they are.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["state", "processes", "hosts"], help_heading = RESOURCES)]
+    /// It is removed when the results are in place. The image, the parameters, --workers and the number of processes, which
+    /// share it, must stay as they are.
+    #[arg(long, value_name = "DIR", conflicts_with = "state", help_heading = RESOURCES)]
     pub(crate) checkpoint: Option<PathBuf>,
     /// Folder to remember the image in: the next run computes only what has changed
     #[arg(long, value_name = "DIR", help_heading = INCREMENTAL)]

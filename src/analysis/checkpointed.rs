@@ -9,7 +9,7 @@ use std::rc::Rc;
 use twox_hash::XxHash3_64;
 
 use super::Analysis;
-use crate::checkpoint::{Checkpoint, Journal, ReadChunk, ReadChunks};
+use crate::checkpoint::{Checkpoint, Journal, ReadChunk, ReadChunks, TeamSize};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
@@ -20,13 +20,14 @@ use crate::operators::objects::find::ObjectPlan;
 
 impl Analysis {
     /// Opens the checkpoint of this analysis in a folder, for [`Running::checkpoint`](super::Running::checkpoint): what an
-    /// earlier run that was killed has kept there is not done again. Takes some microseconds for each stored chunk.
+    /// earlier run that was killed has kept there is not done again. Of several processes the first one opens it, and the
+    /// others join it in [`Analysis::follow_into`]. Takes some microseconds for each stored chunk.
     ///
     /// Of a volume that is thinned by planes, the sweep is kept, and what was read; of others what was read.
     ///
     /// # Errors
-    /// `Usage` for an analysis that cannot be kept: of labels, with a state, or by several processes; otherwise those of
-    /// [`Checkpoint::open`], and of the image if its storage cannot be looked at.
+    /// `Usage` for an analysis that cannot be kept: of labels, or with a state; otherwise those of [`Checkpoint::open`], and of
+    /// the image if its storage cannot be looked at.
     pub fn checkpoint(&self, path: &Path) -> Result<Checkpoint> {
         let cannot = |what: &str| Error::usage(format!("--checkpoint cannot be used {what}; leave it out"));
         if self.labels.is_some() {
@@ -35,10 +36,12 @@ impl Analysis {
         if self.allotted.keeps_state {
             return Err(cannot("with a state, which keeps what was read"));
         }
-        if self.grid.processes() > 1 {
-            return Err(cannot("by several processes"));
-        }
-        Checkpoint::open(path, self.identity()?, self.allotted.workers)
+        Checkpoint::open(path, self.identity()?, self.team_size())
+    }
+
+    /// The processes and workers that a checkpoint belongs to.
+    pub(super) fn team_size(&self) -> TeamSize {
+        TeamSize { processes: self.grid.processes(), workers: self.allotted.workers }
     }
 
     /// A hash of what the masks of chunks, their thinning and the picture follow from: the parameters, the image, and the

@@ -181,7 +181,7 @@ impl Analysis {
         }
         let Report { found, branches, statistics, isolated, skeletons, objects, labels, .. } = report;
         if let (Some(folder), true) = (folder, segmentation.is_some()) {
-            write_labels(folder, &self.skeleton_form(), &skeletons, self.allotted.workers)?;
+            write_labels(folder, &self.skeleton_form(), &skeletons, self.allotted.writers)?;
         }
         let labels = labels.into_iter().map(|(id, labels)| (id, labels.into_inner()));
         let object_labels = self.settled.asked.object_labels.then(|| Arc::new(ObjectLabels::new(labels, self.grid)));
@@ -223,18 +223,20 @@ impl Analysis {
     }
 
     /// The part of any process but the first: analyses its own chunks, and writes into the folder of outputs at a path,
-    /// which the first process has made. Returns the bytes of records that this process has sent.
+    /// which the first process has made, and to the checkpoint that it has opened, if it has. Returns the bytes of records that
+    /// this process has sent.
     ///
     /// # Errors
-    /// As [`Analysis::run_into`].
-    pub fn follow_into(&self, out: &Path, team: &mut Team) -> Result<u64> {
+    /// As [`Analysis::run_into`], and those of [`Checkpoint::join`].
+    pub fn follow_into(&self, out: &Path, checkpoint: Option<&Path>, team: &mut Team) -> Result<u64> {
         let run = team.wait_until_ready()?;
         // The first process alone knows all labels.
         let image = match self.labels {
             Some(_) => None,
             None => Some(Arc::new(SkeletonImage::join(out, &run, &self.skeleton_form())?)),
         };
-        let mut running = Running { team: Some(team), ..Running::default() };
+        let checkpoint = checkpoint.map(|path| Checkpoint::join(path, self.team_size())).transpose()?;
+        let mut running = Running { team: Some(team), checkpoint, ..Running::default() };
         Ok(self.execute(Some(out), image, &mut running)?.2)
     }
 

@@ -95,10 +95,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Looks through a file, if there is one, up to what a run that was killed has left half written.
-    pub(super) fn of(path: PathBuf) -> Result<Known> {
+    /// Looks through a file, if there is one, up to what a run that was killed has left half written, or to a length.
+    pub(super) fn of(path: PathBuf, length: Option<u64>) -> Result<Known> {
         let mut known = Known::default();
-        let Some(mut reader) = FrameReader::open(path)? else { return Ok(known) };
+        let Some(reader) = FrameReader::open(path)? else { return Ok(known) };
+        let mut reader = if let Some(length) = length { reader.up_to(length) } else { reader };
         while let Some(frame) = reader.next()? {
             reader.skip(frame)?;
             known.chunks.insert(ChunkId::at(frame.about));

@@ -20,6 +20,11 @@ fn chunk(at: i64) -> ChunkId {
     ChunkId::at([at, 0, 0])
 }
 
+/// One process.
+fn team(workers: usize) -> TeamSize {
+    TeamSize { processes: 1, workers }
+}
+
 /// All that a worker has read.
 fn all(checkpoint: &Checkpoint, worker: usize) -> Result<Vec<(ChunkId, ReadChunk)>> {
     checkpoint.read_chunks(worker)?.collect()
@@ -29,7 +34,7 @@ fn all(checkpoint: &Checkpoint, worker: usize) -> Result<Vec<(ChunkId, ReadChunk
 fn chunks_are_found_again_up_to_the_one_that_was_being_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kept");
-    let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+    let checkpoint = Checkpoint::open(&path, 1, team(2)).unwrap();
     assert!(checkpoint.is_new());
     let mut journal = checkpoint.journal(1).unwrap();
     (0..3).for_each(|at| journal.add(chunk(at), &read_chunk(at)).unwrap());
@@ -38,7 +43,7 @@ fn chunks_are_found_again_up_to_the_one_that_was_being_written() {
     let whole = std::fs::read(&file).unwrap();
     for cut in [0, 1, 60, whole.len() - 1] {
         std::fs::write(&file, &whole[..whole.len() - cut]).unwrap();
-        let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+        let checkpoint = Checkpoint::open(&path, 1, team(2)).unwrap();
         let count = match cut {
             0 => 3,
             1 => 2,
@@ -52,7 +57,7 @@ fn chunks_are_found_again_up_to_the_one_that_was_being_written() {
         // It goes on behind the last whole one.
         checkpoint.journal(1).unwrap().add(chunk(7), &read_chunk(7)).unwrap();
         drop(checkpoint);
-        let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+        let checkpoint = Checkpoint::open(&path, 1, team(2)).unwrap();
         assert_eq!(checkpoint.count(), count as usize + 1);
         assert_eq!(all(&checkpoint, 1).unwrap().last(), Some(&(chunk(7), read_chunk(7))));
     }
@@ -61,7 +66,7 @@ fn chunks_are_found_again_up_to_the_one_that_was_being_written() {
 #[test]
 fn a_byte_that_has_changed_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = Checkpoint::open(folder.path(), 1, 1).unwrap();
+    let checkpoint = Checkpoint::open(folder.path(), 1, team(1)).unwrap();
     checkpoint.journal(0).unwrap().add(chunk(1), &read_chunk(1)).unwrap();
     drop(checkpoint);
     let file = folder.path().join("masks.0");
@@ -70,7 +75,7 @@ fn a_byte_that_has_changed_is_noticed() {
         let mut changed = whole.clone();
         changed[at] ^= 8;
         std::fs::write(&file, &changed).unwrap();
-        let checkpoint = Checkpoint::open(folder.path(), 1, 1).unwrap();
+        let checkpoint = Checkpoint::open(folder.path(), 1, team(1)).unwrap();
         // In the header: it counts as not there.
         match all(&checkpoint, 0) {
             Ok(found) => assert!(found.is_empty() && at < 56, "byte {at}"),
@@ -87,7 +92,7 @@ fn a_snapshot_counts_when_all_workers_have_written_theirs() {
         (0..parts).for_each(|part| writer.save(&(part, vec![7u8; 300])).unwrap());
         checkpoint.end_snapshot(writer).unwrap();
     };
-    let checkpoint = Checkpoint::open(folder.path(), 1, 2).unwrap();
+    let checkpoint = Checkpoint::open(folder.path(), 1, team(2)).unwrap();
     assert!(checkpoint.snapshot(0).unwrap().is_none());
     let number = checkpoint.next_snapshot();
     [1, 0].into_iter().for_each(|worker| write(&checkpoint, number, worker, 9000));
@@ -95,7 +100,7 @@ fn a_snapshot_counts_when_all_workers_have_written_theirs() {
     write(&checkpoint, number + 1, 1, 3);
     checkpoint.begin_snapshot(number + 1, 0).unwrap().save(&1u64).unwrap();
     drop(checkpoint);
-    let checkpoint = Checkpoint::open(folder.path(), 1, 2).unwrap();
+    let checkpoint = Checkpoint::open(folder.path(), 1, team(2)).unwrap();
     assert!(!folder.path().join("sweep.1.1").exists() && checkpoint.next_snapshot() == number + 1);
     for worker in 0..2 {
         let mut reader = checkpoint.snapshot(worker).unwrap().unwrap();
@@ -114,11 +119,11 @@ fn a_folder_of_something_else_is_refused_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kept");
     let refusal = |identity, workers| {
-        let error = Checkpoint::open(&path, identity, workers).unwrap_err();
+        let error = Checkpoint::open(&path, identity, team(workers)).unwrap_err();
         assert_eq!(error.kind(), Kind::Output);
         error.to_string()
     };
-    let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+    let checkpoint = Checkpoint::open(&path, 1, team(2)).unwrap();
     assert!(refusal(1, 2).contains("going on"));
     checkpoint.keep_threshold(Threshold::Nonzero).unwrap();
     drop(checkpoint);
@@ -127,10 +132,51 @@ fn a_folder_of_something_else_is_refused_and_stays_as_it_is() {
     std::fs::write(path.join("notes.txt"), "mine").unwrap();
     assert!(refusal(1, 2).contains("notes.txt"));
     std::fs::remove_file(path.join("notes.txt")).unwrap();
-    let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+    let checkpoint = Checkpoint::open(&path, 1, team(2)).unwrap();
     assert!(checkpoint.threshold() == Some(Threshold::Nonzero) && !checkpoint.is_new());
     checkpoint.remove().unwrap();
     assert!(!path.exists());
     std::fs::write(&path, "a file").unwrap();
     assert!(refusal(1, 2).contains("not a folder"));
+}
+
+#[test]
+fn other_processes_join_what_the_first_has_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, pair) = (folder.path().join("kept"), TeamSize { processes: 2, workers: 1 });
+    let refused = |team| {
+        let error = Checkpoint::join(&path, team).unwrap_err();
+        assert!(error.kind() == Kind::Output && error.to_string().contains("share"), "{error}");
+    };
+    refused(pair);
+    let first = Checkpoint::open(&path, 1, pair).unwrap();
+    refused(team(2));
+    let second = Checkpoint::join(&path, pair).unwrap();
+    for (worker, checkpoint) in [(1, &second), (0, &first)] {
+        checkpoint.journal(worker).unwrap().add(chunk(worker as i64), &read_chunk(worker as i64)).unwrap();
+        let mut writer = checkpoint.begin_snapshot(first.next_snapshot(), worker).unwrap();
+        writer.save(&worker).unwrap();
+        checkpoint.end_snapshot(writer).unwrap();
+    }
+    drop(first);
+    refused(pair);
+    let error = Checkpoint::open(&path, 1, pair).unwrap_err();
+    assert!(error.to_string().contains("a process is still there"), "{error}");
+    drop(second);
+    let error = Checkpoint::open(&path, 1, team(2)).unwrap_err();
+    assert!(error.to_string().contains("--processes 2 --workers 1"), "{error}");
+    let first = Checkpoint::open(&path, 1, pair).unwrap();
+    // What comes before the other joins is new.
+    first.journal(0).unwrap().add(chunk(5), &read_chunk(5)).unwrap();
+    let second = Checkpoint::join(&path, pair).unwrap();
+    for checkpoint in [&first, &second] {
+        assert_eq!(checkpoint.chunks().collect::<Vec<_>>(), [chunk(0), chunk(1)]);
+        for worker in 0..2 {
+            assert_eq!(checkpoint.snapshot(worker).unwrap().unwrap().load::<usize>().unwrap(), worker);
+        }
+    }
+    assert_eq!(all(&second, 1).unwrap(), [(chunk(1), read_chunk(1))]);
+    drop(second);
+    first.remove().unwrap();
+    assert!(!path.exists());
 }

@@ -19,12 +19,14 @@ fn outputs(out: &Path) -> Files {
     files
 }
 
-/// Ways to analyse a gray image or a mask: with values that are read again, radii, objects, filters, and by chunks.
-const WAYS: [(bool, &[&str]); 4] = [
+/// Ways to analyse a gray image or a mask: with values that are read again, radii, objects, filters, by chunks, and in several processes.
+const WAYS: [(bool, &[&str]); 6] = [
     (false, &["--workers", "2"]),
     (true, &["--workers", "2", "--sigma", "1", "--threshold", "otsu", "--objects", "--object-labels"]),
     (true, &["--workers", "1", "--sigma", "2", "--threshold", "otsu", "--fill-holes", "--prune", "4"]),
     (false, &["--workers", "3", "--method", "homotopic", "--columns", "skan"]),
+    (false, &["--processes", "2", "--workers", "1"]),
+    (true, &["--processes", "3", "--workers", "1", "--sigma", "1", "--threshold", "otsu", "--objects"]),
 ];
 
 #[test]

@@ -212,7 +212,7 @@ impl Crew {
             }
             Content::PackedPlane(passage) => {
                 let passage = self.sweep.unpack(passage).expect("a plane of this volume");
-                self.receive(passage, post);
+                self.read(Content::Plane(Box::new(passage)), post);
             }
             Content::Sent(bytes) => {
                 let content = postcard::from_bytes(&bytes).expect("what another worker has written");

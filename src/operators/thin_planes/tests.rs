@@ -12,7 +12,7 @@ use timely::dataflow::operators::Inspect;
 use timely::dataflow::operators::vec::Map;
 
 use super::*;
-use crate::checkpoint::{Checkpoint, Rhythm};
+use crate::checkpoint::{Checkpoint, Rhythm, TeamSize};
 use crate::chunk::{Dtype, Voxels};
 use crate::error::Error;
 use crate::kernel::mask::binarise::Binarise;
@@ -194,7 +194,7 @@ proptest! {
     fn a_sweep_that_was_killed_again_and_again_goes_on_from_what_it_kept(
         shape in [60usize..160, 3usize..9, 3usize..9],
         chunk in [1usize..12, 2usize..8, 2usize..8],
-        workers in 1usize..5,
+        (workers, apart) in (1usize..5, any::<bool>()),
         (seed, density) in (any::<u64>(), 0u64..60),
         retest in prop::sample::select(vec![Retest::Simplicity, Retest::Whole]),
         as_read in any::<bool>(),
@@ -202,7 +202,7 @@ proptest! {
     ) {
         let image = image(shape, seed, density);
         let whole =
-            Way { chunk, chunks: Selection::All, depth: 0, workers, apart: false, retest, as_read, kept: None };
+            Way { chunk, chunks: Selection::All, depth: 0, workers, apart, retest, as_read, kept: None };
         let (all, _) = thinned(&image, &whole);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept");
@@ -211,12 +211,13 @@ proptest! {
         let mut kills: Vec<Killed> = kills.iter().map(|at| Killed::AtChunk(at.index(chunks))).collect();
         kills.extend([Killed::AtTheEnd, Killed::Never]);
         let mut left = BTreeMap::new();
+        let team = TeamSize { processes: 1, workers };
         for killed in kills {
-            let checkpoint = Checkpoint::with_rhythm(&path, 7, workers, OFTEN).unwrap();
+            let checkpoint = Checkpoint::with_rhythm(&path, 7, team, OFTEN).unwrap();
             left = thinned(&image, &Way { kept: Some((checkpoint, killed)), ..whole.clone() }).0;
         }
         prop_assert_eq!(&left, &all);
-        let checkpoint = Checkpoint::with_rhythm(&path, 7, workers, OFTEN).unwrap();
+        let checkpoint = Checkpoint::with_rhythm(&path, 7, team, OFTEN).unwrap();
         prop_assert!(checkpoint.has_snapshot());
     }
 }
