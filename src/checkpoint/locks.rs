@@ -5,17 +5,15 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{LOCK, MEMBERS};
 use crate::error::{Error, Kind, Result};
 use crate::store::file::unwritable;
-use crate::store::lock::{Refused, lock, share};
+use crate::store::lock::{Refused, lock_within, share};
 
 /// How long a run waits for the processes of a killed run, which end after some seconds.
 const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(50) } else { Duration::from_secs(15) };
-/// Time between two attempts to lock.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Locks the folder for the first or only process of a run. Makes the folder if it is missing.
 pub(super) fn of_first(path: &Path) -> Result<File> {
@@ -45,24 +43,12 @@ pub(super) fn of_member(path: &Path) -> Result<Option<File>> {
 
 fn take(path: &Path, name: &str, patience: Duration) -> Result<File> {
     let refused = |message| Error::new(Kind::Output, message).at(path);
-    let deadline = Instant::now() + patience;
-    loop {
-        match lock(&path.join(name), || std::fs::create_dir_all(path)) {
-            Ok(held) => return Ok(held),
-            Err(Refused::Busy) if Instant::now() < deadline => std::thread::sleep(PAUSE),
-            Err(Refused::Busy) => {
-                return Err(refused(match name {
-                    LOCK => "is the checkpoint of a run that is going on; wait for it, or give another folder",
-                    _ => {
-                        "is the checkpoint of a run of which a process is still there; wait for it or end it, or give another \
-                         folder"
-                    }
-                }));
-            }
-            Err(Refused::NoFile) => {
-                return Err(refused("holds a lock that no run has made; give another folder for the checkpoint"));
-            }
-            Err(Refused::Failed(error)) => return Err(unwritable(&error, "the checkpoint").at(path)),
-        }
-    }
+    lock_within(patience, &path.join(name), || std::fs::create_dir_all(path)).map_err(|why| match why {
+        Refused::Busy => refused(match name {
+            LOCK => "is the checkpoint of a run that is going on; wait for it, or give another folder",
+            _ => "is the checkpoint of a run of which a process is still there; wait for it or end it, or give another folder",
+        }),
+        Refused::NoFile => refused("holds a lock that no run has made; give another folder for the checkpoint"),
+        Refused::Failed(error) => unwritable(&error, "the checkpoint").at(path),
+    })
 }

@@ -7,12 +7,12 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::disk;
 use crate::store::file::{self, read_failed, replace};
-use crate::store::lock::{Refused, lock, nonce, share};
+use crate::store::lock::{Refused, lock_within, nonce, share};
 
 pub(super) const LOCK: &str = "lock";
 pub(super) const MEMBERS: &str = "members";
@@ -21,8 +21,6 @@ pub(super) const RUN: &str = "run";
 
 /// How long a run waits for the processes of a killed run, which end after some seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Time between two attempts to lock.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// A lock on a state, held until it is dropped.
 #[derive(Debug)]
@@ -63,28 +61,18 @@ impl Locks {
 }
 
 fn take(path: &Path, name: &str, patience: Duration) -> Result<File> {
-    let deadline = Instant::now() + patience;
     let place = path.join(name);
-    loop {
-        match lock(&place, || std::fs::create_dir_all(path)) {
-            Ok(held) => return Ok(held),
-            Err(Refused::Busy) if Instant::now() < deadline => std::thread::sleep(PAUSE),
-            Err(Refused::Busy) => {
-                let message = match name {
-                    LOCK => "is the state of another run that is going on; wait for it, or give another folder",
-                    _ => {
-                        "is the state of a run of which a process is still there; wait for it or end it, or give another \
-                         folder"
-                    }
-                };
-                return Err(Error::new(Kind::Output, message));
-            }
-            Err(Refused::NoFile) => {
-                return Err(Error::new(Kind::Output, "is no file that a run has made; remove it").at(&place));
-            }
-            Err(Refused::Failed(error)) => return Err(unwritable(&error)),
-        }
-    }
+    lock_within(patience, &place, || std::fs::create_dir_all(path)).map_err(|why| match why {
+        Refused::Busy => Error::new(
+            Kind::Output,
+            match name {
+                LOCK => "is the state of another run that is going on; wait for it, or give another folder",
+                _ => "is the state of a run of which a process is still there; wait for it or end it, or give another folder",
+            },
+        ),
+        Refused::NoFile => Error::new(Kind::Output, "is no file that a run has made; remove it").at(&place),
+        Refused::Failed(error) => unwritable(&error),
+    })
 }
 
 /// The error for a folder that cannot be created or written.

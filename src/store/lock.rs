@@ -53,6 +53,27 @@ pub(crate) fn lock(path: &Path, mut prepare: impl FnMut() -> io::Result<()>) -> 
     }
 }
 
+/// The same, but waits for some time where another program holds the lock.
+///
+/// # Errors
+/// As [`lock`].
+#[cfg(feature = "dataflow")]
+pub(crate) fn lock_within(
+    patience: Duration,
+    path: &Path,
+    mut prepare: impl FnMut() -> io::Result<()>,
+) -> Result<File, Refused> {
+    /// Time between two attempts.
+    const WAIT: Duration = Duration::from_millis(20);
+    let deadline = Instant::now() + patience;
+    loop {
+        match lock(path, &mut prepare) {
+            Err(Refused::Busy) if Instant::now() < deadline => std::thread::sleep(WAIT),
+            taken => return taken,
+        }
+    }
+}
+
 /// Opens an existing file and locks it together with others that share it: nobody can lock it alone until all have
 /// closed it.
 ///
