@@ -105,16 +105,9 @@ fn column(rows: &[u8], stride: usize, bit: usize, count: usize) -> u64 {
 #[inline]
 fn write_column(rows: &mut [u8], stride: usize, bit: usize, count: usize, word: u64) {
     let rows = &mut rows[..(count - 1) * stride + 1];
-    let others = !(1 << bit);
-    for first in (0..count).step_by(8) {
-        // A copy of eight bits in each byte, of which byte y keeps bit y.
-        let kept = (word >> first & 0xff).wrapping_mul(FIRST_BITS) & 0x8040_2010_0804_0201;
-        // Bit y goes to the end of its byte from wherever it is, and from there to its place.
-        let bits = ((kept + (0x80 * FIRST_BITS - 0x8040_2010_0804_0201)) >> 7 & FIRST_BITS) << bit;
-        for (y, bits) in (first..count).zip(bits.to_le_bytes()) {
-            let byte = &mut rows[y * stride];
-            *byte = *byte & others | bits;
-        }
+    for y in 0..count {
+        let byte = &mut rows[y * stride];
+        *byte = *byte & !(1 << bit) | ((word >> y & 1) as u8) << bit;
     }
 }
 
