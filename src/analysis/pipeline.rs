@@ -437,7 +437,7 @@ fn analyse(
     worker.step_or_park_while(None, || !probe.done());
     let mut report = report.take();
     // Nobody adds to it any more. The first worker of a process sends it for all.
-    if worker.index().is_multiple_of((worker.peers() / grid.processes()).max(1)) {
+    if worker.index().is_multiple_of(grid.workers_of_process(worker.peers())) {
         report.found.projections = projected.take();
     }
     if let (0, Selection::Some(chunks)) = (worker.index(), &selection) {

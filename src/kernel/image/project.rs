@@ -25,6 +25,11 @@ const PART_ROWS: usize = 32;
 /// For each panel, the axes of its rows and columns.
 const PANEL_AXES: [[usize; 2]; 3] = [[1, 2], [0, 2], [0, 1]];
 
+/// The axes of the panels of an image with 2 or 3 dimensions.
+fn panel_axes(dimensions: usize) -> &'static [[usize; 2]] {
+    &PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }]
+}
+
 /// Largest values along each axis. Parts of the same image can be merged in any order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Projections {
@@ -76,7 +81,7 @@ impl Projections {
 
     /// The first pixel and the shape of each panel that covers only a box.
     fn places(&self, dimensions: usize, part: &Region) -> impl Iterator<Item = ([usize; 2], [usize; 2])> {
-        PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }].iter().map(move |axes| {
+        panel_axes(dimensions).iter().map(move |axes| {
             let first = axes.map(|a| self.pixel(part.min, a));
             let last = axes.map(|a| self.pixel(part.max.map(|p| p - 1), a));
             (first, if part.is_empty() { [0; 2] } else { [last[0] - first[0] + 1, last[1] - first[1] + 1] })
@@ -100,8 +105,10 @@ impl Projections {
     /// Number of pixels of the projections of an image with these bounds.
     pub fn count_of_pixels(bounds: &Region, dimensions: usize) -> usize {
         let (shape, scale) = (bounds.shape(), scale(bounds, dimensions));
-        let panels = &PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }];
-        panels.iter().map(|axes| axes.iter().map(|&a| shape[a].div_ceil(scale)).product::<usize>()).sum()
+        panel_axes(dimensions)
+            .iter()
+            .map(|axes| axes.iter().map(|&a| shape[a].div_ceil(scale)).product::<usize>())
+            .sum()
     }
 
     /// The pixel of a position along an axis.

@@ -200,19 +200,14 @@ impl Crew {
                 // Others were in the sweep when it was kept.
                 self.waiting.extend((first..).zip(planes).filter(|(number, _)| *number >= self.next));
             }
-            Content::Plane(passage) => {
-                if let Some(keeping) = &mut self.keeping {
-                    keeping.note(&passage);
-                }
-                self.receive(*passage, post);
-            }
+            Content::Plane(passage) => self.receive_sent(*passage, post),
             Content::PackedLayer(first, planes) => {
                 let planes = self.layers.unpacked(planes);
                 self.read(Content::Layer((first, planes)), post);
             }
             Content::PackedPlane(passage) => {
                 let passage = self.sweep.unpack(passage).expect("a plane of this volume");
-                self.read(Content::Plane(Box::new(passage)), post);
+                self.receive_sent(passage, post);
             }
             Content::Sent(bytes) => {
                 let content = postcard::from_bytes(&bytes).expect("what another worker has written");
@@ -235,6 +230,12 @@ impl Crew {
                 logs.into_iter().for_each(|(id, part)| self.logs.entry(id).or_default().push(part));
             }
         }
+    }
+
+    /// Takes a plane that was sent, and notes it for the snapshot that is being taken.
+    fn receive_sent<S: FnMut(Letter<Content>)>(&mut self, passage: Passage, post: &mut Post<S>) {
+        self.keeping.iter_mut().for_each(|keeping| keeping.note(&passage));
+        self.receive(passage, post);
     }
 
     /// Takes a plane from another worker, or from this one.
