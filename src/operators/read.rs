@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::operator::source;
 use timely::dataflow::{Scope, StreamVec};
 use timely::progress::Timestamp;
+use timely::scheduling::SyncActivator;
 
 use super::failure::Failure;
 use super::reader::read;
@@ -74,6 +76,8 @@ impl WireRecord for Piece {
 /// Each worker holds some hundred bytes for each chunk, whatever it holds: more chunks than this are refused before
 /// memory runs out.
 const MOST_CHUNKS: usize = 1 << 22;
+/// How often a worker that waits looks whether the run has failed.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The error of an image in too many chunks.
 fn too_many(grid: &Grid) -> Error {
@@ -212,15 +216,22 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
         let (index, peers) = (self.index(), self.peers());
         window.widen(Window::least(&grid, depth, peers / grid.processes()));
         source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
+            let wakes = self.worker().sync_activator_for(info.address.to_vec());
             let activator = self.activator_for(info.address);
+            // When it looks next, though it may not be woken, whether the run has failed.
+            let mut looks_again = Instant::now();
             let mut reads = Reads::new(&grid, depth, &selection, (index, peers));
             let mut capability = Some(capability);
             move |output| {
                 let Some(at) = &capability else { return };
-                match reads.next(&window) {
+                match reads.next(&window, (index, &wakes)) {
                     _ if failure.happened() => capability = None,
                     Next::None => capability = None,
-                    Next::Later => activator.activate_after(std::time::Duration::from_micros(200)),
+                    Next::Later if looks_again > Instant::now() => {}
+                    Next::Later => {
+                        looks_again = Instant::now() + PATIENCE;
+                        activator.activate_after(PATIENCE);
+                    }
                     Next::Chunk(id, rank) => {
                         let region = grid.region(id);
                         match read(&input, &region) {
@@ -245,7 +256,7 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
 enum Next {
     /// A chunk, with its rank.
     Chunk(ChunkId, u64),
-    /// Another worker, or the thinning, lags behind: try again shortly.
+    /// Another worker, or the thinning, lags behind: the operator is woken when the next chunk is admitted.
     Later,
     /// Nothing more.
     None,
@@ -269,24 +280,25 @@ impl Reads {
         Reads::Any(reads.map(|(id, _)| id).collect())
     }
 
-    fn next(&mut self, window: &Window) -> Next {
+    fn next(&mut self, window: &Window, operator: (usize, &SyncActivator)) -> Next {
+        let admits = |rank, chunk: ChunkId| window.admits_or_wakes(rank, chunk.place()[0], operator);
         match self {
             Reads::Own(own) => match own.last() {
                 None => Next::None,
-                Some(&(id, rank)) if !window.admits(rank) || !window.admits_layer(id.place()[0]) => Next::Later,
+                Some(&(id, rank)) if !admits(rank, id) => Next::Later,
                 Some(_) => own.pop().map_or(Next::None, |(id, rank)| Next::Chunk(id, rank)),
             },
-            Reads::Any(chunks)
-                if chunks
-                    .get(window.next_taken() as usize)
-                    .is_some_and(|next| !window.admits_layer(next.place()[0])) =>
-            {
-                Next::Later
-            }
-            Reads::Any(chunks) => match window.take(chunks.len() as u64) {
-                None => Next::None,
-                Some(None) => Next::Later,
-                Some(Some(rank)) => Next::Chunk(chunks[rank as usize], rank),
+            Reads::Any(chunks) => loop {
+                let rank = window.next_taken();
+                match chunks.get(rank as usize) {
+                    None => return Next::None,
+                    Some(&id) if !admits(rank, id) => return Next::Later,
+                    Some(_) => {}
+                }
+                // Another worker may have taken that one.
+                if let Some(Some(rank)) = window.take(chunks.len() as u64) {
+                    return Next::Chunk(chunks[rank as usize], rank);
+                }
             },
         }
     }

@@ -13,8 +13,10 @@
 //! chunks than there are chunks of any process between the two: the neighbour is admitted. Beside the window's chunks a
 //! process holds slabs that others have sent early: at most those of the seams between them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use timely::scheduling::SyncActivator;
 
 use crate::chunk::Dtype;
 use crate::grid::Grid;
@@ -64,6 +66,21 @@ struct State {
     taken: u64,
     /// The last layer of chunks, as a place along z, that may be read.
     last_layer: i64,
+    /// Workers whose operators wait for the chunk of a rank in a layer.
+    waiting: BTreeMap<usize, (u64, i64, SyncActivator)>,
+}
+
+impl State {
+    fn admits(&self, rank: u64, layer: i64) -> bool {
+        rank < self.next + self.size && layer <= self.last_layer
+    }
+
+    /// Those that need not wait any more.
+    fn admitted(&mut self) -> Vec<SyncActivator> {
+        let (next, size, last_layer) = (self.next, self.size, self.last_layer);
+        let is_admitted = |_: &usize, &mut (rank, layer, _): &mut _| rank < next + size && layer <= last_layer;
+        self.waiting.extract_if(.., is_admitted).map(|(_, (_, _, activator))| activator).collect()
+    }
 }
 
 impl Window {
@@ -75,6 +92,7 @@ impl Window {
             done: BTreeSet::new(),
             taken: 0,
             last_layer: i64::MAX,
+            waiting: BTreeMap::new(),
         })))
     }
 
@@ -135,8 +153,7 @@ impl Window {
 
     /// Makes the window at least as large as a number of chunks.
     pub(super) fn widen(&self, least: usize) {
-        let mut state = self.state();
-        state.size = state.size.max(least as u64);
+        self.change(|state| state.size = state.size.max(least as u64));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,12 +179,36 @@ impl Window {
 
     /// Admits layers up to one.
     pub(super) fn admit_layers(&self, last: i64) {
-        self.state().last_layer = last;
+        self.change(|state| state.last_layer = last);
     }
 
     /// The next rank that [`Window::take`] hands out.
     pub(super) fn next_taken(&self) -> u64 {
         self.state().taken
+    }
+
+    /// Whether the chunk of this rank in a layer may be read now. If not, the operator of a worker waits for it, and is activated
+    /// once it may.
+    pub(super) fn admits_or_wakes(&self, rank: u64, layer: i64, (worker, operator): (usize, &SyncActivator)) -> bool {
+        let mut state = self.state();
+        let admits = state.admits(rank, layer);
+        if !admits {
+            state.waiting.insert(worker, (rank, layer, operator.clone()));
+        }
+        admits
+    }
+
+    /// Changes the state, and activates the operators that need not wait any more.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let admitted = {
+            let mut state = self.state();
+            change(&mut state);
+            if state.waiting.is_empty() { Vec::new() } else { state.admitted() }
+        };
+        for activator in admitted {
+            // Its worker may have ended.
+            let _ = activator.activate();
+        }
     }
 
     /// Hands out this many ranks in turn, to any worker: returns the next rank, or `Some(None)` if it may not be read
@@ -190,17 +231,24 @@ impl Window {
 
     /// Notes that the chunk of this rank is no longer in flight.
     fn complete(&self, rank: u64) {
-        let mut state = self.state();
-        state.done.insert(rank);
-        while state.done.first() == Some(&state.next) {
-            state.done.pop_first();
-            state.next += 1;
-        }
+        self.change(|state| {
+            state.done.insert(rank);
+            while state.done.first() == Some(&state.next) {
+                state.done.pop_first();
+                state.next += 1;
+            }
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use timely::container::CapacityContainerBuilder;
+    use timely::dataflow::operators::generic::operator::source;
+
     use super::*;
     use crate::space::Region;
 
@@ -236,6 +284,39 @@ mod tests {
         assert!(window.admits_layer(-3) && !window.admits_layer(-2));
         window.admit_layers(-2);
         assert!(window.admits_layer(-2) && !window.admits_layer(-1));
+    }
+
+    #[test]
+    fn an_operator_that_waits_is_woken_once_its_chunk_is_admitted() {
+        for (rank, layer) in [(1, 0), (0, 1), (1, 1)] {
+            timely::execute_directly(move |worker| {
+                let (window, runs) = (Window::new(1), Rc::new(Cell::new(0)));
+                window.limit_layers(0);
+                let (waited, counted) = (window.clone(), Rc::clone(&runs));
+                worker.dataflow::<u64, _, _>(|scope| {
+                    source::<_, CapacityContainerBuilder<Vec<()>>, _, _>(scope, "Waits", move |capability, info| {
+                        let wakes = scope.worker().sync_activator_for(info.address.to_vec());
+                        let mut capability = Some(capability);
+                        move |_| {
+                            counted.set(counted.get() + 1);
+                            capability.take_if(|_| waited.admits_or_wakes(rank, layer, (0, &wakes)));
+                        }
+                    });
+                });
+                let mut runs_by_now = || {
+                    (0..9).for_each(|_| {
+                        worker.step();
+                    });
+                    runs.get()
+                };
+                let waits = runs_by_now();
+                drop(window.permit(7));
+                assert_eq!(runs_by_now(), waits, "nothing it waits for has come");
+                drop(window.permit(0));
+                window.admit_layers(1);
+                assert!(runs_by_now() > waits && window.state().waiting.is_empty());
+            });
+        }
     }
 
     #[test]
