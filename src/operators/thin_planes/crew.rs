@@ -24,8 +24,6 @@ use crate::operators::thin::{ThinningCounts, WatchThinning};
 const AT_ONCE: usize = 128;
 /// Chunks that are made at a time: so many masks can be on their way to what comes next.
 const MADE_AT_ONCE: usize = 8;
-/// Least number of planes that may be read beyond the layer that is thinned.
-const AHEAD: usize = 32;
 
 /// A thinned chunk of this worker.
 pub(super) struct Outcome {
@@ -141,7 +139,7 @@ impl Crew {
 
     /// The last layer to be read while a plane comes, if a mask waits for `reach` layers beyond its own.
     fn last_wanted(&self, plane: usize, reach: usize) -> i64 {
-        self.layering.of_plane(plane) + (AHEAD.div_ceil(self.grid.chunk_shape()[0]) + reach) as i64
+        self.layering.of_plane(plane) + (self.errand.ahead().div_ceil(self.grid.chunk_shape()[0]) + reach) as i64
     }
 
     /// At the first worker: lets the other processes read the layers that its own reads.
