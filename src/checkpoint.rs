@@ -2,9 +2,9 @@
 //!
 //! The folder of a checkpoint belongs to one run at a time, of one analysis of one image with a number of processes and
 //! workers, which all see it. It holds `checkpoint`, which says whose it is; for each worker the chunks that it has read,
-//! `masks.W`; and what all workers of the sweep held at a moment, `sweep.N.W`. Of these the newest counts of which all workers
-//! have written theirs. Chunks that were read after that moment come again from the files of masks, and those that are missing
-//! there, because the machine has lost them, from the image.
+//! `masks.W`; what all workers of the sweep held at a moment, `sweep.N.W`; and the radii that each has measured since,
+//! `radii.W`. Of the moments the newest counts of which all workers have written theirs. Chunks that were read after that moment
+//! come again from the files of masks, and those that are missing there, because the machine has lost them, from the image.
 //!
 //! The first process looks through the folder before anything is added, and writes to `checkpoint` what it has found; the
 //! others keep to that, since by then new chunks may come.
@@ -16,6 +16,7 @@
 mod frames;
 mod journal;
 mod locks;
+mod radii;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 pub use self::journal::{Journal, ReadChunk, ReadChunks};
+pub use self::radii::RadiiJournal;
 pub(crate) use self::snapshot::Rhythm;
 pub use self::snapshot::{SnapshotReader, SnapshotWriter};
 
@@ -45,9 +47,10 @@ const MEMBERS: &str = "members";
 const OWNER: &str = "checkpoint";
 const MASKS: &str = "masks.";
 const SWEEP: &str = "sweep.";
+const RADII: &str = "radii.";
 
 /// Incremented whenever the files change.
-const VERSION: i64 = 6;
+const VERSION: i64 = 7;
 
 /// Whose checkpoint a folder holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -229,6 +232,14 @@ impl Checkpoint {
         Journal::append(self.journal_of(worker), self.0.known[worker].length)
     }
 
+    /// The radii that a worker has measured: those of earlier runs, and a file to add others to.
+    ///
+    /// # Errors
+    /// `Io` or `Data` if they cannot be read, `Io` or `Output` if the file cannot be written.
+    pub fn radii(&self, worker: usize) -> Result<RadiiJournal> {
+        RadiiJournal::open(self.0.path.join(format!("{RADII}{worker}")))
+    }
+
     /// Whether it is time for another snapshot: they take at most a twentieth of the time.
     pub fn is_due(&self) -> bool {
         Instant::now() >= self.pace().due
@@ -342,7 +353,10 @@ fn parse(name: &str) -> Option<(u64, usize)> {
 /// Whether a file of a checkpoint can have this name.
 fn is_ours(name: &str) -> bool {
     let whole = name.strip_suffix(WRITING).unwrap_or(name);
-    let is_journal = |name: &str| name.strip_prefix(MASKS).is_some_and(|worker| worker.parse::<usize>().is_ok());
+    let is_journal = |name: &str| {
+        let worker = [MASKS, RADII].iter().find_map(|prefix| name.strip_prefix(prefix));
+        worker.is_some_and(|worker| worker.parse::<usize>().is_ok())
+    };
     [LOCK, MEMBERS].contains(&name) || whole == OWNER || is_journal(name) || parse(name).is_some()
 }
 

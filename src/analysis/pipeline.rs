@@ -28,7 +28,7 @@ use crate::operators::failure::Failure;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::find;
 use crate::operators::objects::seams::KnownLinks;
-use crate::operators::radii::{HeldMask, MaskStore, Originals};
+use crate::operators::radii::{HeldMask, KeptRadii, MaskStore, Originals};
 use crate::operators::read::Selection;
 use crate::operators::resume::ResumeChunks;
 use crate::operators::sample::SampleChunks;
@@ -354,6 +354,7 @@ fn analyse(
             bounds: Some(bounds).to_stream(scope).container(),
             measured: None,
             store: Some(Arc::clone(store)),
+            kept: kept.map(|kept| KeptRadii::new(kept.clone(), scope.index(), failure.clone())),
         });
         let (values, foreground) = measured_values(analysis, foregrounds);
         let thinning_plan = ThinningPlan { grid, method, keep: false };

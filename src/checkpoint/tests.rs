@@ -5,6 +5,7 @@ use crate::error::Kind;
 use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::measure::radii::{Radii, Radius};
 use crate::kernel::thin::planes::{LoadParts, SaveParts};
 use crate::space::Region;
 
@@ -61,6 +62,36 @@ fn chunks_are_found_again_up_to_the_one_that_was_being_written() {
         assert_eq!(checkpoint.count(), count as usize + 1);
         assert_eq!(all(&checkpoint, 1).unwrap().last(), Some(&(chunk(7), read_chunk(7))));
     }
+}
+
+#[test]
+fn radii_are_found_again_once_up_to_those_that_were_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = Checkpoint::open(folder.path(), 1, team(1)).unwrap();
+    let radii = |at: i64| (0..at).map(|place| Radius::new(1.0 + place as f64 / 3.0, place % 2 == 0)).collect::<Radii>();
+    let mut journal = checkpoint.radii(0).unwrap();
+    (0..3).for_each(|at| journal.add(chunk(at), &radii(at)).unwrap());
+    journal.flush().unwrap();
+    journal.add(chunk(3), &radii(3)).unwrap();
+    journal.flush().unwrap();
+    journal.add(chunk(4), &radii(4)).unwrap();
+    drop(journal);
+    let file = folder.path().join("radii.0");
+    let whole = std::fs::read(&file).unwrap();
+    for (cut, count) in [(0, 4), (1, 3), (whole.len() - 1, 0)] {
+        std::fs::write(&file, &whole[..whole.len() - cut]).unwrap();
+        for _ in 0..2 {
+            let mut journal = checkpoint.radii(0).unwrap();
+            for at in 0..5 {
+                assert_eq!(journal.take(chunk(at)), (at < count).then(|| radii(at)), "{cut} bytes less");
+                assert_eq!(journal.take(chunk(at)), None);
+            }
+        }
+    }
+    std::fs::write(&file, [&whole[..whole.len() - 1], &[0]].concat()).unwrap();
+    assert_eq!(checkpoint.radii(0).unwrap_err().kind(), Kind::Data);
+    checkpoint.remove().unwrap();
+    assert!(!folder.path().exists());
 }
 
 #[test]

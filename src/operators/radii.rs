@@ -8,6 +8,7 @@
 //! itself that leads to no output.
 
 mod held;
+mod kept;
 mod mask_store;
 mod originals;
 mod recalled;
@@ -30,6 +31,7 @@ use timely::dataflow::operators::{Capability, Concatenate};
 use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
+pub use self::kept::KeptRadii;
 pub use self::mask_store::{HeldMask, MaskStore};
 pub use self::originals::Originals;
 pub use self::recalled::{MeasuredChunk, RecallMasks, RecalledMask};
@@ -84,7 +86,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
         grid: Grid,
         spacing: Spacing,
     ) -> VecCollection<'scope, T, (ChunkId, WithRadii<C>)> {
-        let Originals { masks, bounds, measured, store } = originals;
+        let Originals { masks, bounds, measured, store, kept } = originals;
         let scope = self.inner.scope();
         let (index, peers) = (scope.index(), scope.peers());
         let known = measured.unwrap_or_else(|| empty(scope));
@@ -114,7 +116,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
             let mut news: BTreeMap<T, News<C>> = BTreeMap::new();
             // For each time that is not over: the right to send skeletons, and messages.
             let mut open: BTreeMap<T, [Capability<T>; 2]> = BTreeMap::new();
-            let mut team: Team<C> = Team::new(grid, spacing, (index, peers), store.clone());
+            let mut team: Team<C> = Team::new(grid, spacing, (index, peers), store.clone(), kept.clone());
             let mut early: Vec<Round> = Vec::new();
             move |frontiers| {
                 masks.for_each(|capability, records| {

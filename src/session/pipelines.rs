@@ -181,7 +181,7 @@ pub(super) fn graph(
             let ((mask_input, masks), (bounds_input, bounds)) = (scope.new_input(), scope.new_input());
             let (measured_input, measured) = scope.new_input();
             let feeds = OriginalFeeds { masks: mask_input, bounds: bounds_input, measured: measured_input };
-            (feeds, Originals { masks, bounds, measured: Some(measured), store: None })
+            (feeds, Originals { masks, bounds, measured: Some(measured), store: None, kept: None })
         });
         let (original_inputs, originals) = originals.unzip();
         let skeletons = skeletons.as_collection();

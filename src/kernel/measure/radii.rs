@@ -124,6 +124,27 @@ impl Radii {
     }
 }
 
+impl Radii {
+    /// Appends them to bytes, for [`Radii::read`]: one or two bytes for each at unit spacing.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Radii::Unknown => varint::push(bytes, 0),
+            Radii::Known(radii) => {
+                varint::push(bytes, radii.len() as u64 + 1);
+                radii.iter().for_each(|radius| radius.write(bytes));
+            }
+        }
+    }
+
+    /// Reads radii at `at`, and moves `at` past them; `None` if there are none.
+    pub fn read(bytes: &[u8], at: &mut usize) -> Option<Self> {
+        match varint::read(bytes, at)?.checked_sub(1) {
+            None => Some(Radii::Unknown),
+            Some(count) => (0..count).map(|_| Radius::read(bytes, at)).collect(),
+        }
+    }
+}
+
 impl FromIterator<Radius> for Radii {
     fn from_iter<I: IntoIterator<Item = Radius>>(radii: I) -> Self {
         Radii::Known(radii.into_iter().collect())

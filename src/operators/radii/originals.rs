@@ -6,6 +6,7 @@ use std::sync::Arc;
 use timely::dataflow::StreamVec;
 use timely::progress::Timestamp;
 
+use super::kept::KeptRadii;
 use super::mask_store::{HeldMask, MaskStore};
 use super::recalled::MeasuredChunk;
 use crate::grid::ChunkId;
@@ -22,6 +23,8 @@ pub struct Originals<'scope, T: Timestamp> {
     pub measured: Option<StreamVec<'scope, T, (ChunkId, MeasuredChunk)>>,
     /// Room for those that nobody else holds, if it is limited; the same in which `masks` are held.
     pub store: Option<Arc<MaskStore>>,
+    /// Where this worker's radii of the first time are kept for a later run, which sees the same chunks.
+    pub kept: Option<KeptRadii>,
 }
 
 impl<T: Timestamp> fmt::Debug for Originals<'_, T> {

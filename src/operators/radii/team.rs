@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::held::HeldMasks;
+use super::kept::KeptRadii;
 use super::mask_store::{Held, MaskStore};
 use super::recalled::MeasuredChunk;
 use super::round::Round;
@@ -88,6 +89,8 @@ pub(super) struct Team<C> {
     /// The masks of own chunks, and what others have lent.
     originals: HeldMasks,
     store: Option<Arc<MaskStore>>,
+    /// Of the first time.
+    kept_radii: Option<KeptRadii>,
     kept: BTreeMap<ChunkId, Kept<C>>,
     /// Own chunks whose masks have changed at this time.
     edits: Vec<ChunkId>,
@@ -108,6 +111,7 @@ impl<C: Channel> Team<C> {
         spacing: Spacing,
         (index, peers): (usize, usize),
         store: Option<Arc<MaskStore>>,
+        kept_radii: Option<KeptRadii>,
     ) -> Self {
         Team {
             space: Space { grid, bounds: grid.bounds(), ruler: Ruler::new(spacing) },
@@ -118,6 +122,7 @@ impl<C: Channel> Team<C> {
             said: false,
             originals: HeldMasks::default(),
             store,
+            kept_radii,
             kept: BTreeMap::new(),
             edits: Vec::new(),
             changed: BTreeMap::new(),
@@ -253,6 +258,10 @@ impl<C: Channel> Team<C> {
                 (None, Some(kept)) => kept.measured.voxels.to_vec(),
                 _ => continue,
             };
+            if let Some(radii) = self.kept_radii.as_ref().and_then(|kept| kept.take(id, voxels.len())) {
+                self.found.insert(id, radii);
+                continue;
+            }
             begun.insert(id, Distances::new(self.space.clone(), id, voxels));
         }
         begun
@@ -272,7 +281,7 @@ impl<C: Channel> Team<C> {
     }
 
     fn search_in(&mut self, chunks: BTreeMap<ChunkId, Distances>, asks: &mut [Vec<ChunkId>]) {
-        let Team { space, index, peers, originals, .. } = self;
+        let Team { space, index, peers, originals, kept_radii, .. } = self;
         let known = |chunk: ChunkId| {
             if space.grid.owner(chunk, *peers) == *index {
                 Some(originals.get(chunk))
@@ -283,7 +292,9 @@ impl<C: Channel> Team<C> {
         for (id, mut distances) in chunks {
             let missing = distances.search(known);
             if missing.is_empty() {
-                self.found.insert(id, distances.radii());
+                let radii = distances.radii();
+                kept_radii.iter().for_each(|kept| kept.add(id, &radii));
+                self.found.insert(id, radii);
                 continue;
             }
             self.waiting.insert(id, distances);
@@ -300,6 +311,7 @@ impl<C: Channel> Team<C> {
         debug_assert!(self.waiting.is_empty(), "nothing is missing");
         self.asked.clear();
         self.originals.close();
+        self.kept_radii.take().iter().for_each(KeptRadii::flush);
         let (mut found, mut changed) = (std::mem::take(&mut self.found), std::mem::take(&mut self.changed));
         let touched: BTreeSet<ChunkId> = found.keys().chain(changed.keys()).copied().collect();
         let mut changes = Vec::new();

@@ -8,6 +8,7 @@ use timely::CommunicationConfig as Communication;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
+use crate::checkpoint::{Checkpoint, TeamSize};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
 use crate::kernel::measure::numbers::{InOrder, Numbers};
@@ -88,11 +89,12 @@ fn followed(
     how: Communication,
     room: Option<usize>,
     recalls: bool,
+    checkpoint: Option<&Checkpoint>,
 ) -> Vec<Found> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let attic = Arc::new(Attic::new(folder.path().to_owned(), Failure::default()));
     let store = room.map(|room| Arc::new(MaskStore::new(attic, room)));
-    let all = scenes.to_vec();
+    let (all, checkpoint) = (scenes.to_vec(), checkpoint.cloned());
     let processes = if let Communication::ProcessBinary(count) = how { count } else { 1 };
     let grid = Grid::new(scenes[0].bounds, chunk).among(processes);
     let changes: Arc<Mutex<Vec<(usize, Measured, isize)>>> = Arc::default();
@@ -107,7 +109,8 @@ fn followed(
             let (known, known_stream) = scope.new_input::<Vec<_>>();
             let (skeletons, skeleton_stream) = scope.new_input::<Vec<_>>();
             let (masks_of, measured, store) = (mask_stream, Some(known_stream), store.clone());
-            let originals = Originals { masks: masks_of, bounds: bounds_stream, measured, store };
+            let kept = checkpoint.clone().map(|kept| KeptRadii::new(kept, index, Failure::default()));
+            let originals = Originals { masks: masks_of, bounds: bounds_stream, measured, store, kept };
             let measured = skeleton_stream.as_collection().measure_radii(originals, grid, spacing).inner;
             let (probe, _) = measured
                 .inspect(move |(skeleton, time, diff)| noted.lock().unwrap().push((*time, skeleton.clone(), *diff)))
@@ -256,7 +259,28 @@ proptest! {
     ) {
         let spacing = Spacing(spacing);
         let expected: Vec<Found> = scenes.iter().map(|scene| defined(scene, spacing)).collect();
-        prop_assert_eq!(followed(&scenes, chunk, spacing, how(workers), room, recalls), expected);
+        prop_assert_eq!(followed(&scenes, chunk, spacing, how(workers), room, recalls, None), expected);
+    }
+
+    #[test]
+    fn radii_that_an_earlier_run_has_kept_are_not_measured_again(
+        scenes in scenes(),
+        chunk in prop::array::uniform3(2usize..9),
+        workers in 1usize..4,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let team = TeamSize { processes: 1, workers };
+        // Of another mask other radii would be measured.
+        let other = Scene { foreground: scenes[0].skeleton.clone(), ..scenes[0].clone() };
+        let spacing = Spacing::default();
+        let found = [&scenes[0], &other].map(|scene| {
+            let checkpoint = Checkpoint::open(folder.path(), 7, team).unwrap();
+            let scene = std::slice::from_ref(scene);
+            let found = followed(scene, chunk, spacing, how(workers), None, false, Some(&checkpoint)).remove(0);
+            found.into_iter().map(|(voxel, (_, radius))| (voxel, radius)).collect::<Vec<_>>()
+        });
+        let expected: Vec<_> = defined(&scenes[0], spacing).into_iter().map(|(voxel, (_, radius))| (voxel, radius)).collect();
+        prop_assert_eq!(found, [expected.clone(), expected]);
     }
 
     #[test]
