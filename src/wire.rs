@@ -5,12 +5,12 @@
 //! format is only used within a run: records on disk have another format, in `state`.
 //!
 //! Readers trust nothing. Every count of values is compared with the bytes that follow before anything is allocated;
-//! boxes must lie within the range of voxels, kinds must be known, and unused bits must be zero. Anything else is an
-//! error of kind [`Kind::Peer`] that begins with [`DAMAGED`].
+//! boxes must lie within the range of voxels, kinds must be known, and unused bits must be zero, but for those of masks,
+//! at which nothing looks. Anything else is an error of kind [`Kind::Peer`] that begins with [`DAMAGED`].
 
 #[cfg(feature = "abomonation")]
 mod abomonated;
-mod original;
+pub(crate) mod original;
 mod skeleton;
 mod thinning;
 mod voxels;

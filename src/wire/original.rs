@@ -1,4 +1,4 @@
-//! Wire format of the original masks of chunks: a flag, and for mixed masks the bits without gaps between rows.
+//! Wire format of the original masks of chunks: a flag, and for mixed masks the box and the packed form.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,15 +8,25 @@ use bytemuck::{Pod, Zeroable};
 use super::{WireReader, WireRecord, WireRegion, damaged, values_bytes, write_header, write_values};
 use crate::error::Result;
 use crate::grid::ChunkId;
-use crate::kernel::mask::{Layout, Mask, box_words, low_bits};
-use crate::kernel::measure::distance::Original;
+use crate::kernel::mask::packed::PackedMask;
 use crate::space::Region;
 
 const BACKGROUND: u64 = 1;
 const FOREGROUND: u64 = 2;
 const MIXED: u64 = 3;
 
-/// The header before the bits of a mask.
+/// The mask of a chunk as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SentMask {
+    /// No foreground.
+    Background,
+    /// Nothing else.
+    Foreground,
+    /// Both.
+    Mixed(Arc<PackedMask>),
+}
+
+/// The header before a mask.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Header {
@@ -24,56 +34,45 @@ struct Header {
     what: u64,
 }
 
-impl WireRecord for (ChunkId, Original) {
+impl WireRecord for (ChunkId, SentMask) {
     const KIND: [u8; 8] = *b"original";
     const LEAST: usize = size_of::<Header>();
 
     fn wire_bytes(&self) -> usize {
-        let mask = |mask: &Mask| size_of::<WireRegion>() + values_bytes::<u64>(box_words(&mask.layout().own));
-        size_of::<Header>() + if let Original::Mixed(mixed) = &self.1 { mask(mixed.mask()) } else { 0 }
+        let of_mask = |packed: &PackedMask| {
+            size_of::<WireRegion>() + size_of::<u64>() + values_bytes::<u64>(packed.words().len())
+        };
+        size_of::<Header>() + if let SentMask::Mixed(packed) = &self.1 { of_mask(packed) } else { 0 }
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        let (chunk, original) = self;
+        let (chunk, mask) = self;
         let mut header = |what| write_header(out, &Header { chunk: *chunk, what });
-        match original {
-            Original::Background => header(BACKGROUND),
-            Original::Foreground => header(FOREGROUND),
-            Original::Mixed(mixed) => {
+        match mask {
+            SentMask::Background => header(BACKGROUND),
+            SentMask::Foreground => header(FOREGROUND),
+            SentMask::Mixed(packed) => {
                 header(MIXED)?;
-                let mask = mixed.mask();
-                let own = mask.layout().own;
-                write_header(out, &WireRegion::from(own))?;
-                write_values(out, &mask.cut(&own))
+                write_header(out, &WireRegion::from(packed.layout().own))?;
+                write_header(out, &(packed.words().len() as u64))?;
+                write_values(out, packed.words())
             }
         }
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
         let Header { chunk, what } = bytes.header()?;
-        let original = match what {
-            BACKGROUND => Original::Background,
-            FOREGROUND => Original::Foreground,
-            MIXED => Original::mixed(Arc::new(mask(bytes)?)),
+        let mask = match what {
+            BACKGROUND => SentMask::Background,
+            FOREGROUND => SentMask::Foreground,
+            MIXED => {
+                let own: Region = bytes.header::<WireRegion>()?.region()?;
+                let count: u64 = bytes.header()?;
+                let packed = PackedMask::checked(own, bytes.values(count)?);
+                SentMask::Mixed(Arc::new(packed.ok_or_else(|| damaged("it has a mask whose bits do not fill it"))?))
+            }
             _ => return Err(damaged("it has a mask of an unknown form")),
         };
-        Ok((chunk, original))
+        Ok((chunk, mask))
     }
-}
-
-/// A mask without a halo.
-fn mask(bytes: &mut WireReader<'_>) -> Result<Mask> {
-    let own: Region = bytes.header::<WireRegion>()?.region()?;
-    let bits = own.shape().iter().try_fold(1, |bits: u64, &n| bits.checked_mul(n as u64));
-    let Some(bits) = bits.filter(|&bits| bits > 0 && Layout::fits(own.shape())) else {
-        return Err(damaged("it has a mask of a shape that no chunk has"));
-    };
-    let words: Vec<u64> = bytes.values(bits.div_ceil(64))?;
-    let over = (bits % 64) as usize;
-    if over > 0 && words.last().is_some_and(|last| last & !low_bits(over) != 0) {
-        return Err(damaged("it has unused bits that are not zero"));
-    }
-    let mut mask = Mask::new(Layout::new(own));
-    mask.paste(&own, &words);
-    Ok(mask)
 }

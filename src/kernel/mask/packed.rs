@@ -54,8 +54,22 @@ impl PackedMask {
         mask
     }
 
-    /// Its words, from which [`PackedMask::from_words`] makes it again.
-    #[cfg(any(test, feature = "dataflow"))]
+    /// The packed mask of a box with these words; `None` if they do not fill it. Bits that belong to no voxel are not looked at.
+    pub(crate) fn checked(own: Region, words: Vec<u64>) -> Option<Self> {
+        let layout = Layout::checked(own)?;
+        let of_mask = layout.bytes() / WORD;
+        let flags = words.get(..of_mask.div_ceil(64))?;
+        let beyond = !of_mask.is_multiple_of(64) && flags.last().is_some_and(|last| last >> (of_mask % 64) > 0);
+        let fits = !beyond && flags.len() + count(flags) == words.len();
+        fits.then_some(PackedMask { layout, words })
+    }
+
+    /// The layout of the mask.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Its words, from which [`PackedMask::checked`] makes it again.
     pub(crate) fn words(&self) -> &[u64] {
         &self.words
     }
@@ -84,13 +98,7 @@ impl Serialize for Mask {
 impl<'de> Deserialize<'de> for Mask {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Form { own, words } = Form::deserialize(deserializer)?;
-        let mask = Layout::checked(own).and_then(|layout| {
-            let of_mask = layout.bytes() / WORD;
-            let flags = words.get(..of_mask.div_ceil(64))?;
-            let beyond = !of_mask.is_multiple_of(64) && flags.last().is_some_and(|last| last >> (of_mask % 64) > 0);
-            let fits = !beyond && flags.len() + count(flags) == words.len();
-            fits.then(|| PackedMask { layout, words }.unpacked()).filter(Mask::is_sound)
-        });
+        let mask = PackedMask::checked(own, words).map(|packed| packed.unpacked()).filter(Mask::is_sound);
         mask.ok_or_else(|| D::Error::custom("the bits of a mask do not fill its layout"))
     }
 }

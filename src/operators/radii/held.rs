@@ -32,6 +32,11 @@ impl HeldMasks {
         self.held.get(&chunk).cloned().unwrap_or(Held::Original(Original::Background))
     }
 
+    /// The same, to be lent to a worker of another process.
+    pub(super) fn to_send(&self, chunk: ChunkId) -> Held {
+        self.held.get(&chunk).map_or(Held::Original(Original::Background), Held::to_send)
+    }
+
     /// Takes masks of others.
     pub(super) fn borrow(&mut self, masks: impl IntoIterator<Item = (ChunkId, Held)>) {
         self.lent.extend(masks);

@@ -9,6 +9,7 @@ use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
 use crate::operators::attic::Attic;
+use crate::wire::original::SentMask;
 
 /// Room for the original masks of a process, for all of its workers. Masks that find no room in memory go to an [`Attic`].
 pub struct MaskStore {
@@ -33,6 +34,11 @@ impl MaskStore {
     /// Where masks are that find no room.
     pub fn attic(&self) -> &Arc<Attic> {
         &self.attic
+    }
+
+    /// Room for these bytes in memory: without a store there is no limit. The store, if it is full.
+    fn room(store: Option<&Arc<Self>>, bytes: usize) -> std::result::Result<Option<Room>, &Arc<Self>> {
+        store.map(|store| store.reserve(bytes).ok_or(store)).transpose()
     }
 
     /// Takes room for these bytes in memory, if there is enough.
@@ -79,6 +85,8 @@ pub(super) enum Held {
     Original(Original),
     InMemory(Arc<InMemory>),
     InFile(Arc<InFile>),
+    /// On its way between processes.
+    Sent(Arc<PackedMask>),
     /// Outside of the dataflow.
     Recalled(RecalledMask),
 }
@@ -91,7 +99,7 @@ pub(super) struct InMemory {
 }
 
 enum Form {
-    Packed(PackedMask),
+    Packed(Arc<PackedMask>),
     Whole(Original),
 }
 
@@ -116,17 +124,61 @@ impl Held {
     /// The same, also if somebody else holds it.
     fn apart(original: Original, store: Option<&Arc<MaskStore>>) -> Self {
         let Original::Mixed(mixed) = &original else { return Held::Original(original) };
-        let mask = Arc::clone(mixed.mask());
-        let packed = PackedMask::new(&mask);
+        let mask = mixed.mask();
+        let packed = PackedMask::new(mask);
         let bytes = packed.as_ref().map_or(mask.layout().bytes(), |packed| size_of_val(packed.words()));
-        let room = match store {
-            None => None,
-            Some(store) => match store.reserve(bytes) {
-                None => return InFile::put(store, &mask, packed),
-                room => room,
-            },
+        match MaskStore::room(store, bytes) {
+            Ok(room) => {
+                let form = packed.map_or_else(|| Form::Whole(original), |packed| Form::Packed(Arc::new(packed)));
+                Held::InMemory(Arc::new(InMemory { form, _room: room }))
+            }
+            Err(store) => InFile::put(store, &packed.unwrap_or_else(|| PackedMask::always(mask))),
+        }
+    }
+
+    /// One that another process has sent, in a store if there is one.
+    pub(super) fn received(self, store: Option<&Arc<MaskStore>>) -> Self {
+        let Held::Sent(packed) = self else { return self };
+        match MaskStore::room(store, size_of_val(packed.words())) {
+            Ok(room) => Held::InMemory(Arc::new(InMemory { form: Form::Packed(packed), _room: room })),
+            Err(store) => InFile::put(store, &packed),
+        }
+    }
+
+    /// One that goes to another process: packed.
+    pub(super) fn to_send(&self) -> Self {
+        match self.sent() {
+            SentMask::Background => Held::Original(Original::Background),
+            SentMask::Foreground => Held::Original(Original::Foreground),
+            SentMask::Mixed(packed) => Held::Sent(packed),
+        }
+    }
+
+    /// The form in which it is sent.
+    pub(super) fn sent(&self) -> SentMask {
+        let of_original = |original: &Original| match original {
+            Original::Background => SentMask::Background,
+            Original::Foreground => SentMask::Foreground,
+            Original::Mixed(mixed) => SentMask::Mixed(Arc::new(PackedMask::always(mixed.mask()))),
         };
-        Held::InMemory(Arc::new(InMemory { form: packed.map_or(Form::Whole(original), Form::Packed), _room: room }))
+        match self {
+            Held::Sent(packed) => SentMask::Mixed(Arc::clone(packed)),
+            Held::InMemory(held) => match &held.form {
+                Form::Packed(packed) => SentMask::Mixed(Arc::clone(packed)),
+                Form::Whole(original) => of_original(original),
+            },
+            Held::InFile(held) => SentMask::Mixed(Arc::new(held.read())),
+            Held::Original(_) | Held::Recalled(_) => of_original(&self.opened()),
+        }
+    }
+
+    /// One that was sent.
+    pub(super) fn of_sent(mask: SentMask) -> Self {
+        match mask {
+            SentMask::Background => Held::Original(Original::Background),
+            SentMask::Foreground => Held::Original(Original::Foreground),
+            SentMask::Mixed(packed) => Held::Sent(packed),
+        }
     }
 
     /// The mask.
@@ -137,7 +189,8 @@ impl Held {
                 Form::Packed(packed) => Original::mixed(Arc::new(packed.unpacked())),
                 Form::Whole(original) => original.clone(),
             },
-            Held::InFile(held) => Original::mixed(Arc::new(held.read())),
+            Held::InFile(held) => Original::mixed(Arc::new(held.read().unpacked())),
+            Held::Sent(packed) => Original::mixed(Arc::new(packed.unpacked())),
             // One that cannot be loaded may hold a skeleton, so it is not background.
             Held::Recalled(recalled) => recalled.load().map_or(Original::Foreground, |mask| Original::new(Some(mask))),
         }
@@ -148,29 +201,28 @@ impl Held {
         match self {
             Held::Original(_) => false,
             Held::InMemory(held) => matches!(held.form, Form::Packed(_)),
-            Held::InFile(_) | Held::Recalled(_) => true,
+            Held::InFile(_) | Held::Sent(_) | Held::Recalled(_) => true,
         }
     }
 }
 
 impl InFile {
     /// Puts a mask into the file of a store.
-    fn put(store: &Arc<MaskStore>, mask: &Mask, packed: Option<PackedMask>) -> Held {
-        let packed = packed.unwrap_or_else(|| PackedMask::always(mask));
+    fn put(store: &Arc<MaskStore>, packed: &PackedMask) -> Held {
         let words = packed.words();
         let Some(at) = store.attic.append(bytemuck::cast_slice(words)) else {
             return Held::Original(Original::Background);
         };
-        let (attic, layout) = (Arc::clone(&store.attic), *mask.layout());
+        let (attic, layout) = (Arc::clone(&store.attic), *packed.layout());
         Held::InFile(Arc::new(InFile { attic, layout, at, words: words.len() }))
     }
 
-    fn read(&self) -> Mask {
+    fn read(&self) -> PackedMask {
         let mut words = vec![0u64; self.words];
         if !self.attic.read(self.at, bytemuck::cast_slice_mut(&mut words)) {
-            return Mask::new(self.layout);
+            return PackedMask::always(&Mask::new(self.layout));
         }
-        PackedMask::from_words(self.layout, words).unpacked()
+        PackedMask::from_words(self.layout, words)
     }
 }
 
@@ -233,6 +285,28 @@ mod tests {
         held[1] = Held::new(original(5), Some(&store));
         assert_eq!(in_file(&held), [false, false, true, true, true]);
         assert!(!failure.happened() && std::fs::read_dir(folder.path()).unwrap().count() == 0);
+    }
+
+    #[test]
+    fn masks_are_sent_packed_and_find_room_where_they_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = Failure::default();
+        let full = store(folder.path(), 0, &failure);
+        let roomy = store(folder.path(), 1 << 20, &failure);
+        let shared = original(900);
+        let all = [Original::Background, Original::Foreground, original(5), original(2000), shared.clone()];
+        for original in all {
+            for held in [Held::new(original.clone(), None), Held::new(original.clone(), Some(&full))] {
+                let sent = Held::of_sent(held.to_send().sent());
+                let is_mixed = matches!(original, Original::Mixed(_));
+                assert!(matches!(sent, Held::Sent(_)) == is_mixed && sent.opened() == original);
+                let [without, within, beyond] = [None, Some(&roomy), Some(&full)].map(|to| sent.clone().received(to));
+                assert!([&without, &within, &beyond].into_iter().all(|held| held.opened() == original));
+                assert_eq!(matches!(beyond, Held::InFile(_)), is_mixed);
+                assert!(!is_mixed || matches!((without, within), (Held::InMemory(_), Held::InMemory(_))));
+            }
+        }
+        assert!(roomy.held.load(Ordering::Relaxed) == 0 && !failure.happened());
     }
 
     #[test]

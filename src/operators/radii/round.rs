@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use super::mask_store::Held;
 use crate::error::Result;
 use crate::grid::ChunkId;
-use crate::kernel::measure::distance::Original;
+use crate::wire::original::SentMask;
 use crate::wire::{WireReader, WireRecord, damaged, values_bytes, write_header, write_values};
 
 /// What a worker tells another in a round.
@@ -47,7 +47,7 @@ impl WireRecord for Round {
         size_of::<Header>()
             + values_bytes::<ChunkId>(self.edits.len())
             + values_bytes::<ChunkId>(self.asks.len())
-            + self.answers.iter().map(|(id, held)| (*id, held.opened()).wire_bytes()).sum::<usize>()
+            + self.answers.iter().map(|(id, held)| (*id, held.sent()).wire_bytes()).sum::<usize>()
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
@@ -63,7 +63,7 @@ impl WireRecord for Round {
         write_header(out, &header)?;
         write_values(out, &self.edits)?;
         write_values(out, &self.asks)?;
-        self.answers.iter().try_for_each(|(id, held)| (*id, held.opened()).write_to(out))
+        self.answers.iter().try_for_each(|(id, held)| (*id, held.sent()).write_to(out))
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
@@ -74,11 +74,11 @@ impl WireRecord for Round {
         let worker = |number| usize::try_from(number).map_err(|_| damaged("it is of a worker that there is not"));
         let (from, to) = (worker(header.from)?, worker(header.to)?);
         let (edits, asks) = (bytes.values(header.edits)?, bytes.values(header.asks)?);
-        let count = bytes.count(header.answers, <(ChunkId, Original)>::LEAST)?;
+        let count = bytes.count(header.answers, <(ChunkId, SentMask)>::LEAST)?;
         let mut answers = Vec::with_capacity(count);
         for _ in 0..count {
-            let (id, original) = WireRecord::read_from(bytes)?;
-            answers.push((id, Held::Original(original)));
+            let (id, mask) = WireRecord::read_from(bytes)?;
+            answers.push((id, Held::of_sent(mask)));
         }
         Ok(Round { from, to, number: header.number, busy: header.busy == 1, edits, asks, answers })
     }

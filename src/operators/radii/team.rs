@@ -21,8 +21,10 @@ pub type WithRadii<C> = Arc<Skeleton<(C, Radii)>>;
 /// Skeletons of a chunk, and how many times each comes.
 type Changes<C> = Vec<(Arc<Skeleton<C>>, isize)>;
 
-/// Chunks whose radii are looked for at a time.
+/// Chunks whose radii are looked for at a time, and fewer where the masks that they want come from other processes, all of which
+/// are in memory at once.
 const MOST_WAITING: usize = if cfg!(test) { 2 } else { 256 };
+const MOST_WAITING_APART: usize = if cfg!(test) { 2 } else { 32 };
 
 /// What a time brings.
 pub(super) struct News<C> {
@@ -205,13 +207,11 @@ impl<C: Channel> Team<C> {
                     // Packed as it is for a worker of this process.
                     let is_near = self.space.grid.process_of(round.from, self.peers) == process;
                     for id in round.asks {
-                        let held = if is_near { originals.to_lend(id) } else { Held::Original(originals.get(id)) };
+                        let held = if is_near { originals.to_lend(id) } else { originals.to_send(id) };
                         answers[round.from].push((id, held));
                     }
-                    originals.borrow(round.answers.into_iter().map(|(id, held)| match held {
-                        Held::Original(original) => (id, Held::new(original, store.as_ref())),
-                        held => (id, held),
-                    }));
+                    let answers = round.answers.into_iter();
+                    originals.borrow(answers.map(|(id, held)| (id, held.received(store.as_ref()))));
                 }
                 self.search(&mut asks);
             }
@@ -270,10 +270,11 @@ impl<C: Channel> Team<C> {
     /// Goes on with all that waits, and begins with more while few do; notes which masks are missing, by whom they are to be
     /// asked for.
     fn search(&mut self, asks: &mut [Vec<ChunkId>]) {
+        let most = if self.space.grid.processes() > 1 { MOST_WAITING_APART } else { MOST_WAITING };
         let mut next = std::mem::take(&mut self.waiting);
         loop {
             self.search_in(next, asks);
-            next = self.begin(MOST_WAITING.saturating_sub(self.waiting.len()));
+            next = self.begin(most.saturating_sub(self.waiting.len()));
             if next.is_empty() {
                 break;
             }
