@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::content::Content;
 use super::errand::Errand;
 use super::keeping::{Resumed, Standing, SweepKeeping};
-use super::layers::{Layering, Layers, Planes};
+use super::layers::{Arrived, Layering, Layers, Planes};
 use super::part::{Letter, Part, Post};
 use super::provisions::Inflow;
 use crate::checkpoint::Checkpoint;
@@ -53,7 +53,7 @@ pub(super) struct Crew {
     /// Workers that have sent all their masks, and how many masks these are.
     complete: (usize, usize),
     /// At the first worker: planes that wait for their turn, by number, and the number of the next one.
-    waiting: BTreeMap<usize, Plane>,
+    waiting: BTreeMap<usize, Arrived>,
     next: usize,
     /// The last layer that it has asked for, where layers come on request, or has let others read.
     asked: Option<i64>,
@@ -162,9 +162,14 @@ impl Crew {
         }
     }
 
+    /// Lets planes wait that have come. Those before the next one were in the sweep when it was kept.
+    fn let_wait(&mut self, first: usize, planes: impl Iterator<Item = Arrived>) {
+        self.waiting.extend((first..).zip(planes).filter(|(number, _)| *number >= self.next));
+    }
+
     /// Takes the next waiting plane, and admits the layers to be read after it.
     fn next_waiting(&mut self) -> Option<Plane> {
-        let plane = self.waiting.remove(&self.next)?;
+        let plane = self.layers.opened(self.waiting.remove(&self.next)?);
         if let Some(inflow) = &self.inflow {
             inflow.window.admit_layers(self.last_wanted(self.next, inflow.reach));
         }
@@ -194,15 +199,9 @@ impl Crew {
                 self.complete = (self.complete.0 + 1, self.complete.1 + count);
                 self.send_layers(post);
             }
-            Content::Layer((first, planes)) => {
-                // Others were in the sweep when it was kept.
-                self.waiting.extend((first..).zip(planes).filter(|(number, _)| *number >= self.next));
-            }
+            Content::Layer((first, planes)) => self.let_wait(first, planes.into_iter().map(Arrived::Plane)),
             Content::Plane(passage) => self.receive_sent(*passage, post),
-            Content::PackedLayer(first, planes) => {
-                let planes = self.layers.unpacked(planes);
-                self.read(Content::Layer((first, planes)), post);
-            }
+            Content::PackedLayer(first, planes) => self.let_wait(first, planes.into_iter().map(Arrived::Packed)),
             Content::PackedPlane(passage) => {
                 let passage = self.sweep.unpack(passage).expect("a plane of this volume");
                 self.receive_sent(passage, post);

@@ -92,6 +92,14 @@ pub(super) struct Layers {
     layers: BTreeMap<i64, Layer>,
 }
 
+/// A plane that has come to the first worker, as it came.
+#[derive(Debug)]
+pub(super) enum Arrived {
+    Plane(Plane),
+    /// From another process.
+    Packed(PackedPlane),
+}
+
 /// Planes that follow each other, and the number of the first.
 pub(super) type Planes = (usize, Vec<Plane>);
 
@@ -165,11 +173,12 @@ impl Layers {
         planes.into_iter().map(|plane| PackedPlane::new(plane, &self.layout).0).collect()
     }
 
-    /// The planes that another process has packed.
-    pub(super) fn unpacked(&self, planes: Vec<PackedPlane>) -> Vec<Plane> {
-        let unpacked =
-            |plane: PackedPlane| plane.unpacked(&self.layout, &mut Vec::new()).expect("a plane of this volume");
-        planes.into_iter().map(unpacked).collect()
+    /// A plane that has come.
+    pub(super) fn opened(&self, arrived: Arrived) -> Plane {
+        match arrived {
+            Arrived::Plane(plane) => plane,
+            Arrived::Packed(packed) => packed.unpacked(&self.layout, &mut Vec::new()).expect("a plane of this volume"),
+        }
     }
 
     /// The voxels of the thinned planes of a layer by chunk, for each that has a mask, as bit indices of its layout.
