@@ -71,15 +71,25 @@ struct State {
 }
 
 impl State {
+    fn admits_rank(&self, rank: u64) -> bool {
+        rank < self.next + self.size
+    }
+
+    fn admits_layer(&self, layer: i64) -> bool {
+        layer <= self.last_layer
+    }
+
     fn admits(&self, rank: u64, layer: i64) -> bool {
-        rank < self.next + self.size && layer <= self.last_layer
+        self.admits_rank(rank) && self.admits_layer(layer)
     }
 
     /// Those that need not wait any more.
-    fn admitted(&mut self) -> Vec<SyncActivator> {
-        let (next, size, last_layer) = (self.next, self.size, self.last_layer);
-        let is_admitted = |_: &usize, &mut (rank, layer, _): &mut _| rank < next + size && layer <= last_layer;
-        self.waiting.extract_if(.., is_admitted).map(|(_, (_, _, activator))| activator).collect()
+    fn admitted(&mut self) -> impl Iterator<Item = SyncActivator> + use<> {
+        let all = std::mem::take(&mut self.waiting);
+        let (admitted, waiting): (BTreeMap<_, _>, _) =
+            all.into_iter().partition(|(_, (rank, layer, _))| self.admits(*rank, *layer));
+        self.waiting = waiting;
+        admitted.into_values().map(|(_, _, activator)| activator)
     }
 }
 
@@ -162,13 +172,12 @@ impl Window {
 
     /// Whether the chunk of this rank may be read now.
     pub fn admits(&self, rank: u64) -> bool {
-        let state = self.state();
-        rank < state.next + state.size
+        self.state().admits_rank(rank)
     }
 
     /// Whether chunks of a layer may be read: those at a place along z.
     pub fn admits_layer(&self, layer: i64) -> bool {
-        layer <= self.state().last_layer
+        self.state().admits_layer(layer)
     }
 
     /// Admits only layers up to one, if all are admitted so far: for an operator that takes chunks layer by layer.
@@ -203,7 +212,7 @@ impl Window {
         let admitted = {
             let mut state = self.state();
             change(&mut state);
-            if state.waiting.is_empty() { Vec::new() } else { state.admitted() }
+            state.admitted()
         };
         for activator in admitted {
             // Its worker may have ended.
@@ -219,7 +228,7 @@ impl Window {
         if rank >= count {
             return None;
         }
-        let admitted = rank < state.next + state.size;
+        let admitted = state.admits_rank(rank);
         state.taken += u64::from(admitted);
         Some(admitted.then_some(rank))
     }

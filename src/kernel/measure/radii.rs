@@ -122,9 +122,7 @@ impl Radii {
             Radii::Known(radii) => radii.iter().map(|radius| radius.get()).fold(0.0, f64::max),
         }
     }
-}
 
-impl Radii {
     /// Appends them to bytes, for [`Radii::read`]: one or two bytes for each at unit spacing.
     pub fn write(&self, bytes: &mut Vec<u8>) {
         match self {

@@ -32,14 +32,9 @@ impl KeptRadii {
         KeptRadii { checkpoint, worker, journal: Rc::default(), failure }
     }
 
-    /// What an earlier run has measured at the skeleton of a chunk, which has this number of voxels.
-    pub(super) fn take(&self, chunk: ChunkId, voxels: usize) -> Option<Radii> {
-        let radii = self.with(|journal| Ok(journal.take(chunk))).flatten()?;
-        debug_assert!(
-            crate::kernel::measure::channel::Channel::is_for(&radii, voxels),
-            "radii are those of the skeleton"
-        );
-        Some(radii)
+    /// What an earlier run has measured at the skeleton of a chunk; once.
+    pub(super) fn take(&self, chunk: ChunkId) -> Option<Radii> {
+        self.with(|journal| Ok(journal.take(chunk))).flatten()
     }
 
     /// Keeps what was measured in a chunk.

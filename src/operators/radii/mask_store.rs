@@ -147,11 +147,7 @@ impl Held {
 
     /// One that goes to another process: packed.
     pub(super) fn to_send(&self) -> Self {
-        match self.sent() {
-            SentMask::Background => Held::Original(Original::Background),
-            SentMask::Foreground => Held::Original(Original::Foreground),
-            SentMask::Mixed(packed) => Held::Sent(packed),
-        }
+        Held::of_sent(self.sent())
     }
 
     /// The form in which it is sent.
@@ -293,10 +289,9 @@ mod tests {
         let failure = Failure::default();
         let full = store(folder.path(), 0, &failure);
         let roomy = store(folder.path(), 1 << 20, &failure);
-        let shared = original(900);
-        let all = [Original::Background, Original::Foreground, original(5), original(2000), shared.clone()];
-        for original in all {
-            for held in [Held::new(original.clone(), None), Held::new(original.clone(), Some(&full))] {
+        for original in [Original::Background, Original::Foreground, original(5), original(2000), original(900)] {
+            let apart = [None, Some(&full)].map(|store| Held::apart(original.clone(), store));
+            for held in apart.into_iter().chain([Held::new(original.clone(), None)]) {
                 let sent = Held::of_sent(held.to_send().sent());
                 let is_mixed = matches!(original, Original::Mixed(_));
                 assert!(matches!(sent, Held::Sent(_)) == is_mixed && sent.opened() == original);

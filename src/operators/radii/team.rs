@@ -258,7 +258,8 @@ impl<C: Channel> Team<C> {
                 (None, Some(kept)) => kept.measured.voxels.to_vec(),
                 _ => continue,
             };
-            if let Some(radii) = self.kept_radii.as_ref().and_then(|kept| kept.take(id, voxels.len())) {
+            if let Some(radii) = self.kept_radii.as_ref().and_then(|kept| kept.take(id)) {
+                debug_assert!(radii.is_for(voxels.len()), "radii are those of the skeleton");
                 self.found.insert(id, radii);
                 continue;
             }
