@@ -20,7 +20,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::kind::{Record, RecordKind};
 use crate::error::{Error, Result};
@@ -37,6 +37,7 @@ const LEVEL: i32 = 1;
 thread_local! {
     /// Reused, because setting up its tables takes longer than compressing a small record.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
 /// The result of loading something that an earlier run wrote.
@@ -223,7 +224,11 @@ fn number(header: &[u8; HEADER], at: usize) -> u64 {
 pub(crate) fn unpack(body: &[u8], length: u64) -> Option<Vec<u8>> {
     let length = usize::try_from(length).ok()?;
     let mut plain = crate::memory::room(length)?;
-    let written = zstd::bulk::Decompressor::new().and_then(|mut z| z.decompress_to_buffer(body, &mut plain)).ok()?;
+    let written = DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
+        Some(decompressor) => decompressor.decompress_to_buffer(body, &mut plain),
+        None => decompressor.insert(Decompressor::new()?).decompress_to_buffer(body, &mut plain),
+    });
+    let written = written.ok()?;
     (written == length && plain.len() == length).then_some(plain)
 }
 

@@ -6,6 +6,7 @@
 
 mod manifest;
 mod whole;
+mod zeros;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +17,7 @@ use zstd::bulk::Compressor;
 #[cfg(feature = "analysis")]
 pub use self::manifest::SkeletonManifest;
 pub use self::whole::{WrittenSkeleton, write_labelled, write_skeleton};
+use self::zeros::MostlyZeros;
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::coarsen::Downsample;
@@ -105,14 +107,25 @@ pub struct SkeletonImage {
     encoders: Mutex<Vec<Encoder>>,
 }
 
-/// The buffers for encoding a chunk. A chunk is mebibytes of zeros: allocating it anew, with a compressor's tables,
-/// would take several times as long as compressing it.
+/// The buffers for encoding a chunk. Allocating them anew would take longer than encoding.
+#[derive(Default)]
 struct Encoder {
+    /// The places of the bytes of voxels, and their values.
+    voxels: Vec<(usize, i64)>,
+    pending: Vec<u8>,
+    encoded: Vec<u8>,
+    dense: Option<DenseEncoder>,
+}
+
+/// The buffers for compressing all bytes of a chunk, with a compressor's tables.
+struct DenseEncoder {
     compressor: Compressor<'static>,
     /// The bytes of a chunk of zeros, except while one is being encoded.
     values: Vec<u8>,
-    encoded: Vec<u8>,
 }
+
+/// Chunks with fewer than one voxel in so many bytes are written as [`MostlyZeros`]; others are smaller when they are compressed.
+const SPARSE: usize = 64;
 
 impl SkeletonImage {
     /// Creates an image, staged in a folder of outputs.
@@ -197,50 +210,66 @@ impl SkeletonImage {
             return writer.remove_chunk(chunk);
         }
         let size = writer.form().dtype.size();
-        let bytes = writer.form().chunk.iter().product::<usize>() * size;
-        let free = {
-            let mut encoders = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
-            let fits = encoders.iter().position(|encoder| encoder.values.len() == bytes);
-            fits.map(|place| encoders.swap_remove(place))
-        };
-        let mut encoder = free.map_or_else(|| Encoder::new(bytes), Ok)?;
+        let length = writer.form().chunk.iter().product::<usize>() * size;
         let (region, shape) = (writer.grid().region(chunk), writer.form().chunk);
         let place = |voxel: Voxel| {
             let p = voxel.position();
             assert!(region.contains(p), "a voxel of the chunk");
             let [z, y, x]: [usize; 3] = std::array::from_fn(|a| (p[a] - region.min[a]) as usize);
-            let first = ((z * shape[1] + y) * shape[2] + x) * size;
-            first..first + size
+            ((z * shape[1] + y) * shape[2] + x) * size
         };
-        for (voxel, value) in voxels.clone() {
-            encoder.values[place(voxel)].copy_from_slice(&value.to_le_bytes()[..size]);
-        }
-        encoder.compress()?;
-        voxels.for_each(|(voxel, _)| encoder.values[place(voxel)].fill(0));
+        let free = || self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut encoder = free().pop().unwrap_or_default();
+        encoder.voxels.clear();
+        encoder.voxels.extend(voxels.map(|(voxel, value)| (place(voxel), value)));
+        encoder.encode(length, size)?;
         writer.write_encoded(chunk, &encoder.encoded)?;
-        self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
+        free().push(encoder);
         Ok(())
     }
 }
 
 impl Encoder {
-    /// An encoder of chunks with this number of bytes.
-    fn new(bytes: usize) -> Result<Self> {
-        let compressor = Compressor::new(i32::from(LEVEL)).map_err(unencoded)?;
-        let values = vec![0; bytes];
-        let encoded = Vec::with_capacity(zstd::zstd_safe::compress_bound(values.len()));
-        Ok(Encoder { compressor, values, encoded })
+    /// Encodes a chunk of `length` bytes, of which each voxel has `size`.
+    fn encode(&mut self, length: usize, size: usize) -> Result<()> {
+        self.voxels.sort_by_key(|(place, _)| *place);
+        self.voxels.dedup_by_key(|(place, _)| *place);
+        if self.voxels.len() * SPARSE > length {
+            return self.compress(length, size);
+        }
+        let mut frame = MostlyZeros::new(&mut self.encoded, &mut self.pending, length);
+        self.voxels.iter().for_each(|(place, value)| frame.put(*place, &value.to_le_bytes()[..size]));
+        frame.end();
+        Ok(())
     }
 
-    fn compress(&mut self) -> Result<()> {
+    fn compress(&mut self, length: usize, size: usize) -> Result<()> {
+        let dense = match self.dense.take().filter(|dense| dense.values.len() == length) {
+            Some(dense) => self.dense.insert(dense),
+            None => self.dense.insert(DenseEncoder::new(length)?),
+        };
+        for (place, value) in &self.voxels {
+            dense.values[*place..place + size].copy_from_slice(&value.to_le_bytes()[..size]);
+        }
         self.encoded.clear();
-        self.compressor.compress_to_buffer(&self.values, &mut self.encoded).map(|_| ()).map_err(unencoded)
+        self.encoded.reserve(zstd::zstd_safe::compress_bound(length));
+        dense.compressor.compress_to_buffer(&dense.values, &mut self.encoded).map_err(unencoded)?;
+        self.voxels.iter().for_each(|(place, _)| dense.values[*place..place + size].fill(0));
+        Ok(())
+    }
+}
+
+impl DenseEncoder {
+    /// For chunks with this number of bytes.
+    fn new(length: usize) -> Result<Self> {
+        let compressor = Compressor::new(i32::from(LEVEL)).map_err(unencoded)?;
+        Ok(DenseEncoder { compressor, values: vec![0; length] })
     }
 }
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoder").field("values", &self.values.len()).finish_non_exhaustive()
+        f.debug_struct("Encoder").field("encoded", &self.encoded.len()).finish_non_exhaustive()
     }
 }
 

@@ -11,6 +11,9 @@ use crate::store::disk::read_if_there;
 use crate::store::file::{read_failed, replace};
 use crate::store::file_states::FileState;
 
+/// How this version encodes chunks.
+const ENCODING: &str = concat!(env!("CARGO_PKG_VERSION"), ", zeros in blocks");
+
 /// A list of the stored chunks of a skeleton's image: a hash of the voxels of each, and the length and the modification
 /// time of its file.
 ///
@@ -18,8 +21,8 @@ use crate::store::file_states::FileState;
 /// for these voxels. So it can be saved before or after outputs are put in place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkeletonManifest {
-    /// The version of this crate that encoded the chunks: other versions may write other bytes.
-    version: String,
+    /// How the chunks are encoded: otherwise the same voxels have other bytes.
+    encoding: String,
     shape: [usize; 3],
     /// The chunks of each resolution, the full one first.
     pub(super) stored: Vec<BTreeMap<ChunkId, StoredChunk>>,
@@ -58,19 +61,19 @@ impl SkeletonManifest {
 
     /// An empty manifest of a volume of a shape, which its chunks and resolutions follow from.
     pub(super) fn new(shape: [usize; 3], levels: usize) -> Self {
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        SkeletonManifest { version, shape, stored: vec![BTreeMap::new(); levels] }
+        let encoding = ENCODING.to_owned();
+        SkeletonManifest { encoding, shape, stored: vec![BTreeMap::new(); levels] }
     }
 
     /// Whether the chunks of both are encoded in the same way.
     pub(super) fn encodes_as(&self, other: &Self) -> bool {
-        (&self.version, self.shape, self.stored.len()) == (&other.version, other.shape, other.stored.len())
+        (&self.encoding, self.shape, self.stored.len()) == (&other.encoding, other.shape, other.stored.len())
     }
 
-    /// The same, as if another version had written it.
+    /// The same, as if the chunks were encoded in another way.
     #[cfg(test)]
-    pub(super) fn of_version(self, version: &str) -> Self {
-        SkeletonManifest { version: version.to_owned(), ..self }
+    pub(super) fn encoded_as(self, encoding: &str) -> Self {
+        SkeletonManifest { encoding: encoding.to_owned(), ..self }
     }
 
     /// A stored chunk of a resolution.

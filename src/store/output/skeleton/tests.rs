@@ -30,7 +30,7 @@ fn voxels(seed: i64) -> Vec<Voxel> {
     all
 }
 
-/// Every file of an image, by its path in it.
+/// Every file of an image, by its path in it; of chunks the values.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut found, mut open) = (BTreeMap::new(), vec![folder.to_path_buf()]);
     while let Some(next) = open.pop() {
@@ -38,7 +38,10 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), fs::read(&path).unwrap());
+                let bytes = fs::read(&path).unwrap();
+                let is_chunk = path.file_name().unwrap() != "zarr.json";
+                let values = if is_chunk { zstd::decode_all(&bytes[..]).unwrap() } else { bytes };
+                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), values);
             }
         }
     }
@@ -118,10 +121,10 @@ fn a_file_that_is_not_the_one_that_was_written_is_not_taken_over() {
     fs::remove_file(chunk("0/c/0/1/0")).unwrap();
     let mended = write(root.path(), &voxels(0), Some(&first.manifest), 2);
     assert_eq!((mended.reused, mended.encoded), (5, 3));
-    // A manifest of other contents, of other files, and of another version.
+    // A manifest of other contents, of other files, and of another encoding.
     let other = write(root.path(), &voxels(1), Some(&mended.manifest), 2);
     assert_eq!(write(root.path(), &voxels(1), Some(&mended.manifest), 2).reused, other.reused);
-    let foreign = other.manifest.of_version("0.0.1");
+    let foreign = other.manifest.encoded_as("0.0.1");
     assert_eq!(write(root.path(), &voxels(1), Some(&foreign), 2).reused, 0);
 }
 
