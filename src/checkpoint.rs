@@ -28,7 +28,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::journal::{Journal, ReadChunk, ReadChunks};
+pub use self::journal::{Journal, KeptMask, ReadChunk, ReadChunks};
 pub use self::radii::RadiiJournal;
 pub(crate) use self::snapshot::Rhythm;
 pub use self::snapshot::{SnapshotReader, SnapshotWriter};
@@ -50,7 +50,7 @@ const SWEEP: &str = "sweep.";
 const RADII: &str = "radii.";
 
 /// Incremented whenever the files change.
-const VERSION: i64 = 7;
+const VERSION: i64 = 8;
 
 /// Whose checkpoint a folder holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -114,14 +114,13 @@ impl KeptChunks {
         });
         let objects = self.plan.zip(binary).map(|(plan, binary)| plan.counted(chunk, &binary.mask));
         let mut read = ReadChunk {
-            mask: binary.map(|binary| binary.mask.clone()),
             strong: binary.and_then(|binary| binary.strong.clone()),
             count: binary.map_or(0, |binary| binary.count as u64),
             constant,
             objects,
             projections,
         };
-        if let Err(error) = self.journal.add(chunk, &read) {
+        if let Err(error) = self.journal.add(chunk, binary.map(|binary| &binary.mask), &read) {
             self.failure.report(error);
         }
         self.known.add(chunk, read.objects.take());

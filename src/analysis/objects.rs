@@ -23,10 +23,11 @@ use crate::kernel::network::octree::Octree;
 use crate::kernel::objects::labels::{LabelledChunk, ObjectLabels};
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
+use crate::kernel::thin::change::Change;
 use crate::operators::binarise::{Binaries, Watch};
 use crate::operators::failure::Failure;
 use crate::operators::held::HoldLatest;
-use crate::operators::objects::find::{FindObjects, ObjectPlan};
+use crate::operators::objects::find::{FindObjects, ObjectPlan, mask_of};
 use crate::operators::objects::measure::measured;
 use crate::operators::objects::seams::KnownLinks;
 use crate::operators::objects::{JoinObjects, JoinParts};
@@ -201,7 +202,8 @@ fn find(
         let Binaries { masks, foregrounds, .. } = binaries;
         let plan = ObjectPlan { table: true, ..analysis.object_plan() };
         let (source, foregrounds) = measured_values(analysis, foregrounds);
-        let find = move |id, mask: &_, foreground: &_| {
+        let find = move |id, change: &Change, foreground: &_| {
+            let mask = &*mask_of(change)?;
             measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&source))
         };
         // The masks themselves are not needed any more.

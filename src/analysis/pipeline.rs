@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::objects::labels::ObjectLabels;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::memory::{much_is_freed, no_threads};
 use crate::operators::attic::Attic;
 use crate::operators::batch::BatchRecords;
@@ -349,6 +349,7 @@ fn analyse(
         let originals = plan.radii.then(|| Originals {
             masks: masks.clone().flat_map(move |(id, change)| match change {
                 Change::Mask(mask) => Some((id, HeldMask::apart(mask, Some(&held)))),
+                Change::Recalled(mask) => Some((id, HeldMask::recalled(mask))),
                 _ => None,
             }),
             bounds: Some(bounds).to_stream(scope).container(),

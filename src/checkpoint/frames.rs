@@ -21,7 +21,7 @@ use twox_hash::XxHash3_64;
 use crate::error::{Error, Result};
 use crate::state::{pack, unpack};
 use crate::store::disk;
-use crate::store::file::{read_failed, write_failed};
+use crate::store::file::{read_at, read_failed, write_failed};
 
 /// Size of a header in bytes.
 const HEADER: usize = 56;
@@ -81,9 +81,50 @@ impl FrameWriter {
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     pub(super) about: About,
+    /// Where the body begins, and its length.
+    at: u64,
     body: u64,
     plain: u64,
     hash: u64,
+}
+
+impl Frame {
+    /// Whether it holds nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.plain == 0
+    }
+
+    /// Room for the body.
+    fn room(&self) -> Option<Vec<u8>> {
+        let mut body = crate::memory::room(usize::try_from(self.body).ok()?)?;
+        body.resize(self.body as usize, 0);
+        Some(body)
+    }
+
+    /// The bytes before compression, if the body is what was written.
+    fn unpacked(&self, body: &[u8]) -> Option<Vec<u8>> {
+        (XxHash3_64::oneshot(body) == self.hash).then(|| unpack(body, self.plain)).flatten()
+    }
+}
+
+/// The bodies of a file's frames, in any order.
+pub(super) struct FrameBodies {
+    path: PathBuf,
+    file: File,
+}
+
+impl FrameBodies {
+    /// The bytes of a frame, as they were before compression.
+    pub(super) fn of(&self, frame: &Frame) -> Result<Vec<u8>> {
+        let mut body = frame.room().ok_or_else(|| self.damaged())?;
+        read_at(&self.file, frame.at, &mut body).map_err(|error| read_failed(&error).at(&self.path))?;
+        frame.unpacked(&body).ok_or_else(|| self.damaged())
+    }
+
+    /// The error of a file that is not as it was written.
+    pub(super) fn damaged(&self) -> Error {
+        damaged().at(&self.path)
+    }
 }
 
 /// Reads frames.
@@ -106,6 +147,13 @@ impl FrameReader {
         Ok(Some(FrameReader { path, file: BufReader::new(file), at: 0, length }))
     }
 
+    /// The bodies of its frames.
+    pub(super) fn bodies(&self) -> Result<FrameBodies> {
+        // With a place of its own to read at.
+        let file = disk::no_links().read(true).open(&self.path).map_err(|error| read_failed(&error).at(&self.path))?;
+        Ok(FrameBodies { path: self.path.clone(), file })
+    }
+
     /// The same, as if the file ended at a place.
     pub(super) fn up_to(self, length: u64) -> FrameReader {
         FrameReader { length, ..self }
@@ -126,6 +174,7 @@ impl FrameReader {
         let number = |at: usize| header[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let frame = Frame {
             about: [0, 8, 16].map(|at| number(at) as i64),
+            at: self.at + HEADER as u64,
             body: number(24),
             plain: number(32),
             hash: number(40),
@@ -145,14 +194,9 @@ impl FrameReader {
     /// The bytes of the frame that was read last, as they were before compression.
     pub(super) fn body(&mut self, frame: Frame) -> Result<Vec<u8>> {
         self.at += HEADER as u64 + frame.body;
-        let room = usize::try_from(frame.body).ok().and_then(crate::memory::room::<u8>);
-        let mut body = room.ok_or_else(|| self.damaged())?;
-        body.resize(frame.body as usize, 0);
+        let mut body = frame.room().ok_or_else(|| self.damaged())?;
         self.file.read_exact(&mut body).map_err(|error| read_failed(&error).at(&self.path))?;
-        if XxHash3_64::oneshot(&body) != frame.hash {
-            return Err(self.damaged());
-        }
-        unpack(&body, frame.plain).ok_or_else(|| self.damaged())
+        frame.unpacked(&body).ok_or_else(|| self.damaged())
     }
 
     /// The error of a file that is not as it was written.

@@ -1,22 +1,21 @@
-//! The chunks that a worker has read: a file to which each is appended.
+//! The chunks that a worker has read: a file to which each is appended, in two frames: its mask, and what else is known of it.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::frames::{FrameReader, FrameWriter, from_bytes, to_bytes};
+use super::frames::{Frame, FrameBodies, FrameReader, FrameWriter, from_bytes, to_bytes};
 use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::Mask;
 use crate::kernel::objects::local::Local;
 
-/// What became of a chunk when it was read.
+/// What became of a chunk when it was read, besides its mask.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReadChunk {
-    /// The mask before filters, if it has foreground.
-    pub mask: Option<Mask>,
     /// The strong voxels, if the threshold asks for them and there are any.
     pub strong: Option<Mask>,
     /// Number of foreground voxels.
@@ -27,6 +26,31 @@ pub struct ReadChunk {
     pub objects: Option<Local<u64>>,
     /// The part of the picture.
     pub projections: Projections,
+}
+
+/// The mask of a chunk before filters, in the file. A clone shares the file.
+#[derive(Clone)]
+pub struct KeptMask {
+    file: Arc<FrameBodies>,
+    frame: Frame,
+}
+
+impl std::fmt::Debug for KeptMask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeptMask").field("about", &self.frame.about).finish_non_exhaustive()
+    }
+}
+
+impl KeptMask {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// `Io` or `Data` if it cannot be read.
+    pub fn load(&self) -> Result<Mask> {
+        let plain = self.file.of(&self.frame)?;
+        let (mask, rest) = from_bytes(&plain).map_err(|_| self.file.damaged())?;
+        if rest.is_empty() { Ok(mask) } else { Err(self.file.damaged()) }
+    }
 }
 
 /// Appends to the chunks that a worker has read.
@@ -44,18 +68,20 @@ impl Journal {
         FrameWriter::append(path, whole).map(Journal)
     }
 
-    /// Adds a chunk, which is not there yet.
+    /// Adds a chunk, which is not there yet, and its mask before filters, if it has foreground.
     ///
     /// # Errors
     /// `Io` or `Output` if it cannot be written.
-    pub fn add(&mut self, chunk: ChunkId, read: &ReadChunk) -> Result<()> {
+    pub fn add(&mut self, chunk: ChunkId, mask: Option<&Mask>, read: &ReadChunk) -> Result<()> {
+        let mask = mask.map_or_else(|| Ok(Vec::new()), |mask| to_bytes(mask, Vec::new()))?;
+        self.0.write(chunk.place(), &mask)?;
         let bytes = to_bytes(read, Vec::new())?;
         self.0.write(chunk.place(), &bytes)
     }
 }
 
 /// The chunks that a worker of an earlier run has read, one by one.
-pub struct ReadChunks(Option<FrameReader>);
+pub struct ReadChunks(Option<(FrameReader, Arc<FrameBodies>)>);
 
 impl std::fmt::Debug for ReadChunks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,25 +92,41 @@ impl std::fmt::Debug for ReadChunks {
 impl ReadChunks {
     /// The chunks in a file of which the first bytes are whole.
     pub(super) fn open(path: PathBuf, whole: u64) -> Result<ReadChunks> {
-        Ok(ReadChunks(FrameReader::open(path)?.map(|reader| reader.up_to(whole))))
+        let opened = FrameReader::open(path)?.map(|reader| {
+            let bodies = Arc::new(reader.bodies()?);
+            Ok((reader.up_to(whole), bodies))
+        });
+        opened.transpose().map(ReadChunks)
     }
 
-    fn take(&mut self) -> Result<Option<(ChunkId, ReadChunk)>> {
-        let Some(reader) = &mut self.0 else { return Ok(None) };
-        let Some(frame) = reader.next()? else { return Ok(None) };
+    fn take(&mut self) -> Result<Option<(ChunkId, Option<KeptMask>, ReadChunk)>> {
+        let Some((reader, bodies)) = &mut self.0 else { return Ok(None) };
+        let Some((mask, frame)) = frames_of_chunk(reader)? else { return Ok(None) };
         let plain = reader.body(frame)?;
         let (read, rest): (ReadChunk, _) = from_bytes(&plain).map_err(|_| reader.damaged())?;
-        if rest.is_empty() { Ok(Some((ChunkId::at(frame.about), read))) } else { Err(reader.damaged()) }
+        if !rest.is_empty() {
+            return Err(reader.damaged());
+        }
+        let mask = (!mask.is_empty()).then(|| KeptMask { file: Arc::clone(bodies), frame: mask });
+        Ok(Some((ChunkId::at(frame.about), mask, read)))
     }
 }
 
 /// Errors are `Io` or `Data`, where a chunk cannot be read.
 impl Iterator for ReadChunks {
-    type Item = Result<(ChunkId, ReadChunk)>;
+    type Item = Result<(ChunkId, Option<KeptMask>, ReadChunk)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.take().transpose()
     }
+}
+
+/// The next two frames, of the mask and the rest of a chunk; `None` if they are not both there. The first was passed over.
+fn frames_of_chunk(reader: &mut FrameReader) -> Result<Option<(Frame, Frame)>> {
+    let Some(mask) = reader.next()? else { return Ok(None) };
+    reader.skip(mask)?;
+    let rest = reader.next()?.filter(|rest| rest.about == mask.about);
+    Ok(rest.map(|rest| (mask, rest)))
 }
 
 /// Which chunks a worker of an earlier run has read, and the length of what is whole of their file.
@@ -100,7 +142,7 @@ impl Known {
         let mut known = Known::default();
         let Some(reader) = FrameReader::open(path)? else { return Ok(known) };
         let mut reader = if let Some(length) = length { reader.up_to(length) } else { reader };
-        while let Some(frame) = reader.next()? {
+        while let Some((_, frame)) = frames_of_chunk(&mut reader)? {
             reader.skip(frame)?;
             known.chunks.insert(ChunkId::at(frame.about));
             known.length = reader.place();

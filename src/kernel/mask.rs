@@ -17,6 +17,7 @@ pub mod method;
 pub mod otsu;
 pub mod packed;
 pub mod places;
+pub mod recalled;
 pub mod smooth;
 pub mod sums;
 pub mod threshold;

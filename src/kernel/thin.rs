@@ -10,5 +10,6 @@ pub mod seam_log;
 pub mod message;
 mod member;
 pub mod recall;
+pub mod change;
 pub mod partition;
 pub mod planes;

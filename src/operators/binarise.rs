@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::space::Region;
 
 /// The masks of chunks, and what is known about the image's values there.

@@ -11,7 +11,6 @@ mod held;
 mod kept;
 mod mask_store;
 mod originals;
-mod recalled;
 mod round;
 mod team;
 
@@ -33,8 +32,7 @@ use timely::progress::{Antichain, Timestamp};
 
 pub use self::kept::KeptRadii;
 pub use self::mask_store::{HeldMask, MaskStore};
-pub use self::originals::Originals;
-pub use self::recalled::{MeasuredChunk, RecallMasks, RecalledMask};
+pub use self::originals::{MeasuredChunk, Originals};
 use self::round::Round;
 pub use self::team::WithRadii;
 use self::team::{News, Team, Turn};

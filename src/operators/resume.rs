@@ -15,7 +15,8 @@ use crate::checkpoint::{ReadChunk, ReadChunks};
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::Foreground;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::mask::recalled::RecallMasks;
+use crate::kernel::thin::change::Change;
 
 /// Chunks that are sent before the worker does other things.
 const AT_ONCE: usize = 8;
@@ -23,8 +24,8 @@ const AT_ONCE: usize = 8;
 /// Extension trait on scopes.
 pub trait ResumeChunks<'scope, T: Timestamp + TotalOrder> {
     /// What an earlier run has made of chunks of this worker, as [`binarise`](super::binarise::BinariseChunks::binarise) would
-    /// send it; values that vary are read again where they are needed. `watch` is called with every chunk first. Errors are reported
-    /// to `failure`, which ends this.
+    /// send it, but masks are loaded where they are looked at; values that vary are read again where they are needed. `watch` is
+    /// called with every chunk first. Errors are reported to `failure`, which ends this.
     fn resume_chunks(
         self,
         chunks: ReadChunks,
@@ -63,12 +64,12 @@ impl<'scope, T: Timestamp + TotalOrder> ResumeChunks<'scope, T> for Scope<'scope
                         failure.report(error);
                         None
                     });
-                    let Some((chunk, mut read)) = next.filter(|_| !is_over) else {
+                    let Some((chunk, mask, mut read)) = next.filter(|_| !is_over) else {
                         is_over = true;
                         break;
                     };
                     watch(chunk, &mut read);
-                    let Some(mask) = read.mask else {
+                    let Some(mask) = mask else {
                         masks.give((chunk, Change::Gone));
                         continue;
                     };
@@ -76,7 +77,9 @@ impl<'scope, T: Timestamp + TotalOrder> ResumeChunks<'scope, T> for Scope<'scope
                     if let Some(voxels) = read.strong {
                         strong.give((chunk, Some(Arc::new(voxels))));
                     }
-                    masks.give((chunk, Change::Mask(Arc::new(mask))));
+                    let failed = failure.clone();
+                    let load = move |_| mask.load().map(Arc::new).map_err(|error| failed.report(error)).ok();
+                    masks.give((chunk, Change::Recalled(RecallMasks::new(load).of(chunk))));
                 }
                 drop((masks, foregrounds, strong));
                 if is_over {

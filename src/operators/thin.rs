@@ -29,9 +29,10 @@ use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::packed::PackedMask;
+use crate::kernel::thin::change::Change;
 use crate::kernel::thin::message::Message;
 use crate::kernel::thin::method::Method;
-use crate::kernel::thin::partition::{Change, Partition};
+use crate::kernel::thin::partition::Partition;
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::wire::{WireReader, WireRecord, damaged, write_header};
 

@@ -1,7 +1,6 @@
 //! Thinning by the engine that suits a volume: by planes where that is possible, and by chunks otherwise.
 
 use timely::dataflow::StreamVec;
-use timely::dataflow::operators::vec::Map;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
@@ -11,7 +10,7 @@ use super::thin::{ThinChunks, ThinningPlan, WatchThinning};
 use super::thin_planes::{Provisions, ThinFirst, ThinPlanes, suits};
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 
 /// Extension trait on streams of masks.
 pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
@@ -46,9 +45,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
             Some(retest) if keep => {
                 self.thin_first(grid, retest, watch.clone(), failure.clone()).thin(plan, watch, failure)
             }
-            Some(retest) => self
-                .map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }))
-                .thin_planes(grid, retest, provisions, watch, failure),
+            Some(retest) => self.thin_planes(grid, retest, provisions, watch, failure),
             None => self.thin(plan, watch, failure),
         }
     }

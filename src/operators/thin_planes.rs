@@ -16,7 +16,7 @@
 //! are kept, every worker logs what it deletes next to seams, and the owners join the parts.
 //!
 //! A sweep that is kept in a [`Checkpoint`](crate::checkpoint::Checkpoint) goes on from there in a later run. Its chunks come
-//! again, and the planes that had entered are left out.
+//! again, and the planes that had entered are left out: masks that are stored elsewhere are loaded for others only.
 //!
 //! As in [`super::thin`], messages travel on an edge from the operator back to itself.
 
@@ -31,7 +31,6 @@ mod provisions;
 mod suited;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -52,8 +51,8 @@ use super::failure::Failure;
 use super::thin::WatchThinning;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
+use crate::kernel::thin::change::Change;
 use crate::kernel::thin::lee::Retest;
-use crate::kernel::thin::partition::Change;
 
 /// Extension trait on streams of masks.
 pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
@@ -61,8 +60,8 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     /// `retest` says: the same as [`super::thin::ThinChunks`] returns without `keep`, in less time, for volumes whose awake
     /// planes fit into memory; see [`PlaneLayout::suits`](crate::kernel::thin::planes::PlaneLayout::suits).
     ///
-    /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there; other chunks may
-    /// have one without a mask. Times are independent, and nothing is held after one; until then about nine bits for every
+    /// Every chunk with foreground has one record, a mask, at its owner by [`Grid::owner`], and comes out there; other chunks may
+    /// have one that is no mask. Times are independent, and nothing is held after one; until then about nine bits for every
     /// eight voxels of planes that are awake, and some bytes for every voxel that is left in others, or, with an attic, for
     /// every plane. With an inflow, for a stream of one time, planes go through as soon as the chunks of their layer have
     /// come, and reading waits for thinning; without one, planes go through when all chunks of a time have come, and are held
@@ -81,7 +80,7 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
 }
 
-impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)> {
+impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
     fn thin_planes(
         self,
         grid: Grid,

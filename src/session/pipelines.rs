@@ -28,7 +28,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::objects::labels::LabelledChunk;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::{FoundObject, LocalObjects};

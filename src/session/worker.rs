@@ -27,7 +27,7 @@ use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::{Binarise, Foreground};
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::operators::radii::HeldMask;
 use crate::operators::sample::{skeleton, values_at};
 use crate::space::{Region, Voxel};

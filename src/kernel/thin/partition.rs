@@ -14,40 +14,12 @@ use std::sync::Arc;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::thin::change::{Change, Thinned};
 use crate::kernel::thin::member::Member;
 use crate::kernel::thin::message::{Link, Message, Slab};
 use crate::kernel::thin::method::Method;
-use crate::kernel::thin::recall::{Recall, Restored, StoredChunks};
+use crate::kernel::thin::recall::{Restored, StoredChunks};
 use crate::kernel::thin::seam_log::SeamLog;
-
-/// A change of a chunk at the beginning of an epoch.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// It has this new mask, with an empty halo. It runs unless the mask is the one that it already has.
-    Mask(Arc<Mask>),
-    /// It no longer has foreground.
-    Gone,
-    /// It and its neighbours are as an earlier partition left them, and it does not run.
-    Restored(Box<Restored>),
-    /// The same, but the chunk is stored elsewhere. It is restored when it changes, or when a neighbour's mask or decisions
-    /// reach it.
-    Stored(Recall),
-    /// It is new and was thinned by planes, together with all chunks with foreground, and does not run.
-    Thinned(Box<Thinned>),
-    /// It was restored in doubt and its mask is correct: it runs from the start, regardless of its log.
-    Rerun,
-}
-
-/// A chunk that was thinned by planes.
-#[derive(Clone, Debug)]
-pub struct Thinned {
-    /// The mask before thinning, with an empty halo.
-    pub initial: Arc<Mask>,
-    /// What crossed its seams.
-    pub log: SeamLog,
-    /// The mask after thinning, with an empty halo.
-    pub mask: PackedMask,
-}
 
 /// All chunks with foreground of one worker.
 #[derive(Debug)]
@@ -131,6 +103,7 @@ impl Partition {
     /// epoch, together with all other chunks with foreground.
     pub fn change(&mut self, changes: BTreeMap<ChunkId, Change>, send: &mut impl FnMut(Message)) {
         for (id, change) in changes {
+            let change = change.loaded();
             self.wake(id);
             let known = self.places.get(&id).copied();
             match (known, change) {
@@ -159,6 +132,7 @@ impl Partition {
                     self.restore(id, *restored);
                 }
                 (_, Change::Stored(recall)) => self.stored.insert(id, recall),
+                (_, Change::Recalled(_)) => unreachable!("masks are loaded"),
                 (_, Change::Thinned(thinned)) => {
                     let Thinned { initial, log, mask } = *thinned;
                     let place = self.place(Member::new(&self.grid, id, initial, log));

@@ -17,7 +17,7 @@ pub struct Restored {
     /// What crossed its seams.
     pub log: SeamLog,
     /// Whether the chunk and its neighbours may contradict each other. Then it has to run in the next epoch, by a mask
-    /// or by [`Change::Rerun`](super::partition::Change::Rerun), and so do the neighbours that it contradicts.
+    /// or by [`Change::Rerun`](super::change::Change::Rerun), and so do the neighbours that it contradicts.
     pub doubtful: bool,
 }
 
@@ -92,8 +92,9 @@ mod tests {
 
     use crate::grid::{ChunkId, Grid};
     use crate::kernel::mask::{Layout, Mask};
+    use crate::kernel::thin::change::Change;
     use crate::kernel::thin::method::Method;
-    use crate::kernel::thin::partition::{Change, Partition};
+    use crate::kernel::thin::partition::Partition;
     use crate::kernel::thin::recall::{Recall, Restored};
     use crate::space::Region;
 

@@ -19,7 +19,7 @@ use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::Foreground;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::operators::binarise::Binaries;
 use crate::operators::held::HoldLatest;
 
@@ -39,10 +39,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> FilterBinaries<'scope, T> for 
             return (self, None);
         }
         let Binaries { masks, foregrounds, strong } = self;
-        let masks = masks.map(|(id, change)| match change {
-            Change::Mask(mask) => (id, Some(mask)),
-            _ => (id, None),
-        });
+        let masks = masks.map(|(id, change)| (id, change.mask()));
         let Filtered { masks, filled, amounts } = masks.held().filter_masks(Some(strong.clone().held()), plan);
         let changed = masks.changed();
         let mut statements = foregrounds.map(|(id, foreground)| (id, Statement::Values(foreground)));

@@ -13,7 +13,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::Foreground;
@@ -22,7 +22,7 @@ use crate::kernel::objects::local::Local;
 use crate::kernel::objects::runs::Run;
 use crate::kernel::objects::sides::Step;
 use crate::kernel::objects::sums::Sums;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::operators::failure::Failure;
 
 /// How objects are found.
@@ -60,6 +60,14 @@ impl ObjectPlan {
     }
 }
 
+/// The mask of a change that is one.
+///
+/// # Errors
+/// `Internal` if it cannot be loaded, which was reported.
+pub(crate) fn mask_of(change: &Change) -> Result<Arc<Mask>> {
+    change.mask().ok_or_else(|| Error::internal("a mask cannot be loaded"))
+}
+
 /// The objects of chunks that have some, each record in place of an earlier one of its chunk.
 pub type Latest<'scope, T, S> = StreamVec<'scope, T, (ChunkId, Option<Arc<Local<S>>>)>;
 
@@ -69,12 +77,13 @@ pub type WithObjects<'scope, T, S> = (StreamVec<'scope, T, (ChunkId, Change)>, L
 /// Extension trait on masks before thinning.
 pub trait FindObjects<'scope, T: Timestamp + TotalOrder + Lattice> {
     /// The same masks, and the objects of each, as `find` returns them, in place of those of a mask that came before for the
-    /// same chunk. If `find` fails, the chunk has none, and `failure` the error. A mask waits until what is known of its
+    /// same chunk. If `find` fails, the chunk has none, and `failure` the error. `find` is called with changes that are masks,
+    /// which may be stored elsewhere ([`Change::mask`]). A mask waits until what is known of its
     /// foreground has come, which `foregrounds` holds at the same worker and time.
     fn find_objects<S: Data>(
         self,
         foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
-        find: impl FnMut(ChunkId, &Mask, &Foreground) -> Result<Local<S>> + 'static,
+        find: impl FnMut(ChunkId, &Change, &Foreground) -> Result<Local<S>> + 'static,
         failure: Failure,
     ) -> WithObjects<'scope, T, S>;
 }
@@ -83,7 +92,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> FindObjects<'scope, T> for Str
     fn find_objects<S: Data>(
         self,
         foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
-        mut find: impl FnMut(ChunkId, &Mask, &Foreground) -> Result<Local<S>> + 'static,
+        mut find: impl FnMut(ChunkId, &Change, &Foreground) -> Result<Local<S>> + 'static,
         failure: Failure,
     ) -> WithObjects<'scope, T, S> {
         let mut builder = OperatorBuilder::new("FindObjects".to_owned(), self.scope());
@@ -117,15 +126,14 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> FindObjects<'scope, T> for Str
                 let (mut masks, mut objects) = (masks.activate(), objects.activate());
                 for (for_masks, for_objects, id, change) in std::mem::take(&mut waiting) {
                     let time = for_objects.time().clone();
-                    let found = match &change {
-                        Change::Mask(mask) => match foregrounds.remove(&(time.clone(), id)) {
-                            Some(foreground) => Some(find(id, mask, &foreground)),
-                            None => {
-                                waiting.push((for_masks, for_objects, id, change));
-                                continue;
-                            }
-                        },
-                        _ => None,
+                    let found = if change.is_mask() {
+                        let Some(foreground) = foregrounds.remove(&(time.clone(), id)) else {
+                            waiting.push((for_masks, for_objects, id, change));
+                            continue;
+                        };
+                        Some(find(id, &change, &foreground))
+                    } else {
+                        None
                     };
                     let found = found.transpose().unwrap_or_else(|error| {
                         failure.report(error.in_chunk(id));

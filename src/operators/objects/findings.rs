@@ -8,7 +8,7 @@ use timely::dataflow::StreamVec;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use super::find::{FindObjects, Latest, ObjectPlan};
+use super::find::{FindObjects, Latest, ObjectPlan, mask_of};
 use super::measure::measured;
 use super::remains::CountRemains;
 use super::seams::KnownLinks;
@@ -20,7 +20,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::{Object, Remains};
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::operators::attic::Attic;
 use crate::operators::failure::Failure;
 use crate::operators::rested::RestLatest;
@@ -107,13 +107,16 @@ pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
     failure: Failure,
 ) -> (StreamVec<'scope, T, (ChunkId, Change)>, LatestObjects<'scope, T>) {
     if plan.table {
-        let find = move |id, mask: &_, foreground: &_| {
-            measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&source))
+        let find = move |id, change: &Change, foreground: &_| {
+            measured(&plan, id, &*mask_of(change)?, &plan.grid.region(id), foreground, Some(&source))
         };
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LatestObjects::Measured(locals))
     } else {
-        let find = move |id, mask: &_, _: &_| Ok(known(id).unwrap_or_else(|| plan.counted(id, mask)));
+        let find = move |id, change: &Change, _: &_| match known(id) {
+            Some(objects) => Ok(objects),
+            None => Ok(plan.counted(id, &*mask_of(change)?)),
+        };
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LatestObjects::Counted(locals))
     }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::recalled::RecalledMask;
 use crate::kernel::mask::packed::PackedMask;
+use crate::kernel::mask::recalled::RecalledMask;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
 use crate::operators::attic::Attic;
@@ -67,6 +67,11 @@ impl Drop for Room {
 pub struct HeldMask(pub(super) Held);
 
 impl HeldMask {
+    /// Holds the way to a mask that is stored elsewhere.
+    pub fn recalled(mask: RecalledMask) -> HeldMask {
+        HeldMask(Held::Recalled(mask))
+    }
+
     /// Holds a mask, in a store if there is one; `None` is a chunk without foreground. Takes time in proportion to the mask.
     pub fn new(mask: Option<Arc<Mask>>, store: Option<&Arc<MaskStore>>) -> HeldMask {
         HeldMask(Held::new(Original::new(mask), store))

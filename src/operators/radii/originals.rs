@@ -8,9 +8,22 @@ use timely::progress::Timestamp;
 
 use super::kept::KeptRadii;
 use super::mask_store::{HeldMask, MaskStore};
-use super::recalled::MeasuredChunk;
 use crate::grid::ChunkId;
+use crate::kernel::mask::recalled::RecalledMask;
+use crate::kernel::measure::radii::Radii;
 use crate::space::Region;
+
+/// A chunk whose radii an earlier dataflow has measured, and whose mask is loaded when it is needed.
+///
+/// It must come at the same time as its skeleton, and all chunks with foreground must come so at that time, with the bounds
+/// that the image had: then all radii are what they would be measured to be.
+#[derive(Clone, Debug)]
+pub struct MeasuredChunk {
+    /// The mask.
+    pub mask: RecalledMask,
+    /// The radii at the voxels of its skeleton, if it has one.
+    pub radii: Option<Radii>,
+}
 
 /// The masks that a skeleton was thinned from.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::held::HeldMasks;
 use super::kept::KeptRadii;
 use super::mask_store::{Held, MaskStore};
-use super::recalled::MeasuredChunk;
+use super::originals::MeasuredChunk;
 use super::round::Round;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::channel::Channel;

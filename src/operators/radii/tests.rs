@@ -9,6 +9,7 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
 use crate::checkpoint::{Checkpoint, TeamSize};
+use crate::kernel::mask::recalled::RecallMasks;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
 use crate::kernel::measure::numbers::{InOrder, Numbers};

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use timely::CommunicationConfig as Communication;
-use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
@@ -60,7 +59,6 @@ fn in_planes<'s>(
     masks: StreamVec<'s, usize, (ChunkId, Change)>,
     plan: ThinningPlan,
 ) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
-    let masks = masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
     let retest = plan.method.retest_by_planes().expect("a method in six directions");
     masks.thin_planes(plan.grid, retest, Provisions::default(), |_: &ThinningCounts| {}, Failure::default())
 }
@@ -276,8 +274,6 @@ fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64
                 input.send((id, Change::Mask(mask(&grid, id, &volume).unwrap().into())));
             }
             let thinned = if by_planes {
-                let masks =
-                    masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
                 masks.thin_planes(grid, Retest::Simplicity, Provisions::default(), watch, failure)
             } else {
                 masks.thin(ThinningPlan { grid, method: Method::Lee, keep: false }, watch, failure)

@@ -15,6 +15,8 @@ use crate::kernel::thin::seam_log::SeamLog;
 pub(super) enum Content {
     /// A chunk, with its mask if it has foreground, to the keeper of its layer.
     Chunk(ChunkId, Option<Arc<Mask>>),
+    /// A chunk with foreground whose planes have all entered in an earlier run, to the keeper of its layer.
+    Entered(ChunkId),
     /// The number of masks of a worker, when all have come.
     AllMasks(usize),
     /// The planes of a layer, to the first worker, and the number of the first plane.

@@ -12,6 +12,7 @@ use super::provisions::Inflow;
 use crate::checkpoint::Checkpoint;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::thin::change::Change;
 use crate::kernel::thin::planes::{Gate, Passage, Plane, PlaneLayout, SeamWriter, Sweep};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::memory::much_is_freed;
@@ -193,6 +194,10 @@ impl Crew {
         match content {
             Content::Chunk(id, mask) => {
                 self.layers.take(id, mask);
+                self.send_layers(post);
+            }
+            Content::Entered(id) => {
+                self.layers.take_entered(id);
                 self.send_layers(post);
             }
             Content::AllMasks(count) => {
@@ -429,20 +434,26 @@ impl Crew {
 }
 
 impl Part for Crew {
-    type Record = (ChunkId, Option<Arc<Mask>>);
+    type Record = (ChunkId, Change);
     type Content = Content;
     type Result = (ChunkId, Option<Mask>);
 
-    fn take(&mut self, (id, mask): (ChunkId, Option<Arc<Mask>>), post: &mut Post<impl FnMut(Letter<Content>)>) {
+    fn take(&mut self, (id, change): (ChunkId, Change), post: &mut Post<impl FnMut(Letter<Content>)>) {
         debug_assert_eq!(self.grid.owner(id, self.errand.peers), self.errand.index, "chunks come to their owners");
-        if let Some(mask) = &mask {
+        if change.is_mask() {
             self.counts.chunks += 1;
             self.counts.thinned += 1;
-            if self.errand.keeps {
-                self.initial.insert(id, Arc::clone(mask));
-            }
         }
-        let (keeper, chunk) = (self.layering.keeper(id.place()[0]), Content::Chunk(id, mask));
+        let (layer, keeper) = (id.place()[0], self.layering.keeper(id.place()[0]));
+        if change.is_mask() && !self.layers.wants(layer) {
+            post.send(keeper, Content::Entered(id));
+            return;
+        }
+        let mask = change.mask();
+        if self.errand.keeps {
+            self.initial.extend(mask.iter().map(|mask| (id, Arc::clone(mask))));
+        }
+        let chunk = Content::Chunk(id, mask);
         post.send(keeper, if self.errand.is_near(keeper) { chunk } else { chunk.sent() });
     }
 

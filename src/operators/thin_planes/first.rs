@@ -9,7 +9,7 @@ use super::part::{Letter, Part, Post};
 use super::suited::suits;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::packed::PackedMask;
-use crate::kernel::thin::partition::{Change, Thinned};
+use crate::kernel::thin::change::{Change, Thinned};
 use crate::operators::thin::WatchThinning;
 use crate::space::{Position, Region};
 
@@ -41,7 +41,7 @@ impl Survey {
     fn of_worker(grid: &Grid, changes: &[(ChunkId, Change)]) -> Survey {
         let mut survey = Survey { workers: 1, ..Survey::of_none() };
         for (id, change) in changes.iter().filter(|(_, change)| !matches!(change, Change::Gone)) {
-            let (are_masks, bounds) = (matches!(change, Change::Mask(_)), grid.region(*id));
+            let (are_masks, bounds) = (change.is_mask(), grid.region(*id));
             survey.add(&Survey { workers: 0, are_masks, chunks: 1, bounds });
         }
         survey
@@ -95,13 +95,9 @@ impl First {
         }
         let mut crew = Crew::new(grid, self.errand, None, None, None);
         let mut post = planes(post);
-        self.changes.retain_mut(|(id, change)| match std::mem::replace(change, Change::Gone) {
-            Change::Mask(mask) => {
-                crew.take((*id, Some(mask)), &mut post);
-                false
-            }
-            _ => true,
-        });
+        for record in self.changes.extract_if(.., |(_, change)| change.is_mask()) {
+            crew.take(record, &mut post);
+        }
         crew.end(&mut post);
         std::mem::take(&mut self.early).into_iter().for_each(|content| crew.open(content, &mut post));
         self.crew = Some(crew);

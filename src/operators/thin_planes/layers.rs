@@ -134,22 +134,38 @@ impl Layers {
         self.asked = self.asked.map(|asked| asked.max(last));
     }
 
+    /// Whether planes of a layer are wanted.
+    pub(super) fn wants(&self, layer: i64) -> bool {
+        self.layering.planes(layer).end > self.first
+    }
+
     /// Takes a chunk of one of the layers, with its mask if it has foreground.
     pub(super) fn take(&mut self, id: ChunkId, mask: Option<Arc<Mask>>) {
-        let planes = self.layering.planes(id.place()[0]);
-        let Some(layer) = self.layers.get_mut(&id.place()[0]) else { return };
+        let (depth, wanted) = (self.layering.planes(id.place()[0]).len(), self.wants(id.place()[0]));
+        let (grid, layout, at_once) = (self.grid, self.layout, self.asked.is_none());
+        let Some(layer) = self.come(id, mask.is_some()) else { return };
+        let Some(mask) = mask.filter(|_| wanted) else { return };
+        layer.masks.push((id, mask));
+        if at_once {
+            layer.paste(&grid, &layout, depth);
+        }
+    }
+
+    /// Takes a chunk with foreground of one of the layers, whose planes are not wanted.
+    pub(super) fn take_entered(&mut self, id: ChunkId) {
+        self.come(id, true);
+    }
+
+    /// Notes that a chunk of one of the layers has come, and whether it has foreground.
+    fn come(&mut self, id: ChunkId, has_foreground: bool) -> Option<&mut Layer> {
+        let layer = self.layers.get_mut(&id.place()[0])?;
         if let Some(missing) = &mut layer.missing {
             *missing = missing.saturating_sub(1);
         }
-        let Some(mask) = mask else { return };
-        layer.chunks.push(id);
-        if planes.end <= self.first {
-            return;
+        if has_foreground {
+            layer.chunks.push(id);
         }
-        layer.masks.push((id, mask));
-        if self.asked.is_none() {
-            layer.paste(&self.grid, &self.layout, planes.len());
-        }
+        Some(layer)
     }
 
     /// The planes of the layers whose chunks have all come since the last call, or all that are left if no more chunks come;

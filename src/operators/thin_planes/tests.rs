@@ -16,6 +16,7 @@ use crate::checkpoint::{Checkpoint, Rhythm, TeamSize};
 use crate::chunk::{Dtype, Voxels};
 use crate::error::Error;
 use crate::kernel::mask::binarise::Binarise;
+use crate::kernel::mask::recalled::RecallMasks;
 use crate::kernel::mask::threshold::Threshold;
 use crate::operators::binarise::BinariseChunks;
 use crate::operators::overlap::OverlapChunks;
@@ -36,6 +37,17 @@ fn image(shape: [usize; 3], seed: u64, density: u64) -> Array3<u8> {
     Array3::from_shape_fn(shape, |(z, y, _)| {
         u8::from((z / 20) % 3 != 2 && (random() % 100 < density || (z + 3 * y) % 17 < 3))
     })
+}
+
+/// The same change, with a mask that is stored elsewhere.
+fn elsewhere(change: Change, loads: &Arc<AtomicUsize>) -> Change {
+    let Change::Mask(mask) = change else { return change };
+    let loads = Arc::clone(loads);
+    let load = move |_| {
+        loads.fetch_add(1, Ordering::Relaxed);
+        Some(Arc::clone(&mask))
+    };
+    Change::Recalled(RecallMasks::new(load).of(ChunkId::at([0; 3])))
 }
 
 /// The chunks with foreground, which are all that a sparse array stores.
@@ -59,7 +71,16 @@ struct Way {
     /// Whether it is thinned while it is read.
     as_read: bool,
     /// Where the sweep is kept, and when it is killed.
-    kept: Option<(Checkpoint, Killed)>,
+    kept: Option<Kept>,
+}
+
+/// A sweep that is kept. Masks are then stored elsewhere.
+#[derive(Clone)]
+struct Kept {
+    checkpoint: Checkpoint,
+    killed: Killed,
+    /// How often a mask was loaded.
+    loads: Arc<AtomicUsize>,
 }
 
 /// When a run is killed.
@@ -78,7 +99,8 @@ type Left = (BTreeMap<ChunkId, Vec<usize>>, Option<bool>);
 
 fn thinned(image: &Array3<u8>, way: &Way) -> Left {
     let Way { chunk, ref chunks, depth, workers, apart, retest, as_read, ref kept } = *way;
-    let (checkpoint, killed) = kept.clone().map_or((None, Killed::Never), |(kept, killed)| (Some(kept), killed));
+    let killed = kept.as_ref().map_or(Killed::Never, |kept| kept.killed);
+    let (checkpoint, loads) = kept.clone().map(|kept| (kept.checkpoint, kept.loads)).unzip();
     let (failure, come) = (Failure::default(), Arc::new(AtomicUsize::new(0)));
     let (shape, chunks): ([usize; 3], _) = (image.dim().into(), chunks.clone());
     let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::U8(image.clone()), 3));
@@ -97,7 +119,7 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
         let window = windows[grid.process_of(worker.index(), worker.peers())].clone();
         let (left, admitted, seen) = (Arc::clone(&left), Arc::clone(&admitted), window.clone());
         let (failure, failed, come) = (failure.clone(), failure.clone(), Arc::clone(&come));
-        let (counted, index) = (Arc::clone(&counted), worker.index());
+        let (counted, index, loads) = (Arc::clone(&counted), worker.index(), loads.clone());
         let kill = move || failed.report(Error::internal("killed"));
         let kill_at_the_end = kill.clone();
         worker.dataflow::<u64, _, _>(|scope| {
@@ -125,7 +147,7 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
                     }
                 })
                 .masks
-                .map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }))
+                .map(move |(id, change)| (id, if let Some(loads) = &loads { elsewhere(change, loads) } else { change }))
                 .thin_planes(
                     grid,
                     retest,
@@ -210,13 +232,16 @@ proptest! {
         // The last one is killed when all is thinned.
         let mut kills: Vec<Killed> = kills.iter().map(|at| Killed::AtChunk(at.index(chunks))).collect();
         kills.extend([Killed::AtTheEnd, Killed::Never]);
-        let mut left = BTreeMap::new();
+        let (mut left, mut loads) = (BTreeMap::new(), 0);
         let team = TeamSize { processes: 1, workers };
         for killed in kills {
             let checkpoint = Checkpoint::with_rhythm(&path, 7, team, OFTEN).unwrap();
-            left = thinned(&image, &Way { kept: Some((checkpoint, killed)), ..whole.clone() }).0;
+            let kept = Kept { checkpoint, killed, loads: Arc::default() };
+            left = thinned(&image, &Way { kept: Some(kept.clone()), ..whole.clone() }).0;
+            loads = kept.loads.load(Ordering::Relaxed);
         }
         prop_assert_eq!(&left, &all);
+        prop_assert_eq!(loads, 0, "all planes had entered, and no mask was looked at");
         let checkpoint = Checkpoint::with_rhythm(&path, 7, team, OFTEN).unwrap();
         prop_assert!(checkpoint.has_snapshot());
     }

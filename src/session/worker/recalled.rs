@@ -6,7 +6,7 @@ use super::{Difference, Station};
 use crate::grid::ChunkId;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::change::Change;
 use crate::operators::radii::MeasuredChunk;
 use crate::session::chunk_digest::{ChunkDigest, ThinnedDigest};
 use crate::space::Region;

@@ -1,25 +1,12 @@
-//! Chunks that an earlier dataflow has measured, and whose masks are stored outside of the dataflow.
+//! Masks that are stored elsewhere.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
-use crate::kernel::measure::radii::Radii;
 
-/// A chunk whose radii an earlier dataflow has measured, and whose mask is loaded when it is needed.
-///
-/// It must come at the same time as its skeleton, and all chunks with foreground must come so at that time, with the bounds
-/// that the image had: then all radii are what they would be measured to be.
-#[derive(Clone, Debug)]
-pub struct MeasuredChunk {
-    /// The mask.
-    pub mask: RecalledMask,
-    /// The radii at the voxels of its skeleton, if it has one.
-    pub radii: Option<Radii>,
-}
-
-/// A chunk's mask that is stored elsewhere.
+/// A chunk's mask that is stored elsewhere. A clone shares the way to it.
 #[derive(Clone)]
 pub struct RecalledMask {
     chunk: ChunkId,
@@ -34,7 +21,7 @@ pub struct RecallMasks(Arc<Load>);
 
 impl RecallMasks {
     /// Loads masks by a function, each as often as it is looked at. `None` means that it cannot be loaded: the function
-    /// reports why, and radii are of no use then.
+    /// reports why, and what follows from the mask is of no use then.
     pub fn new(load: impl Fn(ChunkId) -> Option<Arc<Mask>> + Send + Sync + 'static) -> Self {
         RecallMasks(Arc::new(load))
     }
@@ -52,7 +39,8 @@ impl fmt::Debug for RecallMasks {
 }
 
 impl RecalledMask {
-    pub(super) fn load(&self) -> Option<Arc<Mask>> {
+    /// Loads it; `None` if that fails, which was reported.
+    pub fn load(&self) -> Option<Arc<Mask>> {
         (self.load)(self.chunk)
     }
 }
