@@ -21,6 +21,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -146,6 +147,11 @@ impl Checkpoint {
         }
         let known = (0..team.all()).map(|worker| Known::of(path.join(format!("{MASKS}{worker}")), None));
         let known = known.collect::<Result<Vec<Known>>>()?;
+        let mut all = BTreeSet::new();
+        if !known.iter().flat_map(|known| &known.chunks).all(|chunk| all.insert(*chunk)) {
+            // Of one chunk by two workers.
+            return Err(frames::damaged().at(path));
+        }
         let names = entries(path)?;
         let snapshot = newest(&names, team.all());
         let read = known.iter().map(|known| known.length).collect();

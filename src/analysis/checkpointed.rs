@@ -54,7 +54,7 @@ impl Analysis {
         let image = (description, self.image_name(), self.source.origin());
         let text = format!("{parameters} {agreed:?} {image:?} {:?}", self.grid.chunk_shape());
         let mut hash = XxHash3_64::new();
-        (env!("CARGO_PKG_VERSION"), text, self.beside(self.arrival()?.as_ref())?, self.hash_of_image()?)
+        (env!("CARGO_PKG_VERSION"), text, self.beside_now(self.arrival()?.as_ref())?, self.hash_of_image()?)
             .hash(&mut hash);
         Ok(hash.finish())
     }
@@ -106,8 +106,12 @@ impl KeptChunks {
         self.read.take()
     }
 
-    /// Adds a chunk that was read.
+    /// Adds a chunk that was read with all of its surroundings; nothing, once anything has failed: the mask may not be what the image
+    /// says.
     pub(super) fn add(&mut self, chunk: ChunkId, binary: Option<&Binary>, projections: Projections) {
+        if self.failure.happened() {
+            return;
+        }
         let constant = binary.and_then(|binary| match binary.foreground {
             Foreground::Constant(value) => Some(value),
             Foreground::Varying | Foreground::Kept(_) => None,

@@ -18,8 +18,9 @@ pub(super) struct ChunksSeen<F> {
     pub(super) fill: f64,
     pub(super) picture: Projected,
     pub(super) keeping: Option<KeptChunks>,
-    /// The projections of chunks whose masks are not made yet, for the checkpoint.
-    pub(super) parts: BTreeMap<ChunkId, Projections>,
+    /// The projections of chunks whose masks are not made yet, for the checkpoint; `None` for those that came without some of their
+    /// surroundings, since reading has failed somewhere.
+    pub(super) parts: BTreeMap<ChunkId, Option<Projections>>,
     /// Is called for each chunk with the number of its foreground voxels.
     pub(super) count: F,
 }
@@ -33,12 +34,16 @@ impl<F: Fn(u64) + 'static> Watch for ChunksSeen<F> {
         if self.keeping.is_some() {
             let chunk = self.grid.chunk_at(own.min);
             let whole = || Projections::of_part(bounds, self.dimensions, &self.grid.region(chunk));
-            self.parts.entry(chunk).or_insert_with(whole).merge(&part);
+            let parts = self.parts.entry(chunk).or_insert_with(|| Some(whole()));
+            if padded.missing > 0 {
+                *parts = None;
+            }
+            parts.iter_mut().for_each(|parts| parts.merge(&part));
         }
     }
 
     fn made(&mut self, chunk: ChunkId, binary: Option<&Binary>) {
-        if let (Some(keeping), Some(part)) = (&mut self.keeping, self.parts.remove(&chunk)) {
+        if let (Some(keeping), Some(Some(part))) = (&mut self.keeping, self.parts.remove(&chunk)) {
             keeping.add(chunk, binary, part);
         }
         (self.count)(binary.map_or(0, |binary| binary.count as u64));

@@ -23,11 +23,15 @@ pub(super) struct KeptCounts(Arc<Mutex<Option<Counted>>>);
 
 impl CountedWithin {
     /// What numbers of voxels depend on, with an atlas and perhaps a mask as sources; `None` if that cannot be told without
-    /// reading them.
-    pub(super) fn of(sources: &[Option<&Arc<dyn Source>>], bounds: Region) -> Result<Option<CountedWithin>> {
+    /// reading them, or by marks that are not to be trusted.
+    pub(super) fn of(
+        sources: &[Option<&Arc<dyn Source>>],
+        bounds: Region,
+        trusts: impl Fn(&Marked) -> bool,
+    ) -> Result<Option<CountedWithin>> {
         let mut marks = Vec::new();
         for source in sources.iter().flatten() {
-            match source.marks(&[bounds])?.pop().flatten().filter(Marked::is_old) {
+            match source.marks(&[bounds])?.pop().flatten().filter(&trusts) {
                 Some(marked) => marks.push(marked.mark),
                 None => return Ok(None),
             }

@@ -105,7 +105,7 @@ impl Analysis {
         let (passes, window) = (std::array::from_fn(|_| window()), window());
         let (analysis, shared, progress) = (self.clone(), running.failure.clone(), Arc::clone(&running.progress));
         let logic = move |worker: &mut Worker| {
-            let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
+            let (threshold, _) = threshold(worker, &analysis, &passes, &shared, &progress)?;
             Ok((threshold, find(worker, &analysis, threshold, window.clone(), &shared, &progress)?))
         };
         let ((threshold, Found { objects, labels }), _) = running.on_workers(self.allotted.workers, logic)?;

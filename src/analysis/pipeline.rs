@@ -257,11 +257,12 @@ impl Analysis {
         let store = Arc::new(MaskStore::new(Arc::new(Attic::new(scratch, shared.clone())), MASKS_IN_MEMORY));
         let (workers, analysis, kept) = (self.allotted.workers, self.clone(), running.checkpoint.take());
         let logic = move |worker: &mut Worker| {
-            let kept = kept.as_ref();
-            let threshold = match kept.and_then(Checkpoint::threshold) {
-                Some(threshold) => threshold,
+            let (threshold, is_whole) = match kept.as_ref().and_then(Checkpoint::threshold) {
+                Some(threshold) => (threshold, true),
                 None => threshold(worker, &analysis, &passes, &shared, &progress)?,
             };
+            // What follows from the threshold of a part is not kept. Another process may have failed to read the rest.
+            let kept = kept.as_ref().filter(|_| is_whole);
             if let Some(image) = &analysis.labels {
                 let of_class = |worker: &mut Worker, of_class: &Analysis, window| {
                     analyse(worker, of_class, threshold, (window, &projected, &store), (None, None), &shared, &progress)
@@ -270,7 +271,8 @@ impl Analysis {
                 return Ok((threshold, report));
             }
             if let Some(kept) = kept.filter(|kept| worker.index() == 0 && kept.threshold().is_none()) {
-                kept.keep_threshold(threshold)?;
+                // Others wait for this worker, also where it fails.
+                kept.keep_threshold(threshold).unwrap_or_else(|error| shared.report(error));
             }
             let shared_by_workers = (window.clone(), &projected, &store);
             let files = (skeleton.clone(), kept);
@@ -309,7 +311,8 @@ fn analyse(
     let probe = Handle::new();
     let objects = KnownObjects::default();
     let new = |kept| KeptChunks::new(kept, analysis, worker.index(), &objects, failure);
-    let mut keeping = kept.map(new).transpose()?;
+    // A worker that cannot goes on with the others, which wait for it, to the end that all come to.
+    let mut keeping = kept.and_then(|kept| new(kept).map_err(|error| failure.report(error)).ok());
     let rest = kept.map_or_else(|| selection.clone(), |kept| selection.without(&kept.chunks().collect(), &grid));
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading, picture) = (to_report(), Arc::clone(state), projected.clone());

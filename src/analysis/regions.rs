@@ -9,9 +9,9 @@ use super::{Analysis, Results};
 use crate::error::Result;
 use crate::kernel::measure::BranchMeasures;
 use crate::operators::regions::{labels_of_skeletons, region_voxels};
-use crate::store::Atlas;
 use crate::store::output::OutputFolder;
 use crate::store::output::folder::{ATLAS, ATLAS_BRANCHES};
+use crate::store::{Atlas, Marked};
 use crate::table::Table;
 use crate::table::nodes::Nodes;
 use crate::table::ranks::Ranks;
@@ -64,8 +64,9 @@ impl Analysis {
     /// The number of voxels of each label, counted again only if the atlas, the mask or the bounds have changed.
     fn region_voxels(&self, atlas: &Atlas, volume: u64) -> Result<BTreeMap<i128, u64>> {
         let bounds = self.grid.bounds();
+        let mask = self.source.confinement();
         let within = match self.allotted.keeps_state {
-            true => CountedWithin::of(&[Some(&atlas.source), self.source.confinement().as_ref()], bounds)?,
+            true => CountedWithin::of(&[Some(&atlas.source), mask.as_ref()], bounds, Marked::is_old)?,
             false => None,
         };
         let count = || region_voxels(&*self.source, atlas, &self.grid, volume, self.workers());

@@ -115,9 +115,18 @@ impl Analysis {
     /// A hash of what the outputs depend on besides the image's values, the parameters and the plan; `None` if that cannot be
     /// told without reading it. To be taken before an epoch.
     pub(super) fn beside(&self, arrival: Option<&Arrival>) -> Result<Option<u64>> {
+        self.beside_by(Marked::is_old, arrival)
+    }
+
+    /// The same, also where the files were written just now.
+    pub(super) fn beside_now(&self, arrival: Option<&Arrival>) -> Result<Option<u64>> {
+        self.beside_by(|_| true, arrival)
+    }
+
+    fn beside_by(&self, trusts: impl Fn(&Marked) -> bool, arrival: Option<&Arrival>) -> Result<Option<u64>> {
         let (atlas, mask) = (self.source.atlas(), self.source.confinement());
         let sources = [atlas.as_ref().map(|atlas| &atlas.source), mask.as_ref()];
-        let Some(marks) = CountedWithin::of(&sources, self.grid.bounds())? else { return Ok(None) };
+        let Some(marks) = CountedWithin::of(&sources, self.grid.bounds(), trusts)? else { return Ok(None) };
         let names = atlas.as_ref().and_then(|atlas| atlas.names.as_deref());
         let text = format!("{marks:?} {names:?} {arrival:?}");
         Ok(Some(XxHash3_64::oneshot(text.as_bytes())))

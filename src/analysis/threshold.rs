@@ -27,36 +27,39 @@ use super::Analysis;
 /// A fresh window for each pass.
 pub(super) type PassWindows = [Window; ThresholdFinder::MOST_PASSES];
 
-/// The threshold of a run; the same on every worker.
+/// The threshold of a run, and whether it follows from all of the image, as it does if reading has not failed anywhere; the same on
+/// every worker of every process.
 pub(super) fn threshold(
     worker: &mut Worker,
     analysis: &Analysis,
     windows: &PassWindows,
     failure: &Failure,
     state: &Arc<ProgressState>,
-) -> Result<Threshold> {
+) -> Result<(Threshold, bool)> {
     let rule = analysis.settled.threshold;
     let method = match rule {
-        ThresholdRule::Value(value) => return Ok(value),
+        ThresholdRule::Value(value) => return Ok((value, true)),
         ThresholdRule::Above(method) | ThresholdRule::AtMost(method) => method,
     };
     let mut finder = ThresholdFinder::new(method, analysis.binarise(Threshold::Nonzero, 0).compared_dtype());
-    let mut finding = finder.first();
+    let (mut finding, mut is_whole) = (finder.first(), true);
     for (pass, window) in (1..).zip(windows) {
         let empty = match finding {
-            Finding::Found(bound) => return Ok(rule.found(bound)),
+            Finding::Found(bound) => return Ok((rule.found(bound), is_whole)),
             Finding::Count(empty) => empty,
         };
         let passes = finder.likely_passes().max(pass);
-        finding = finder.next(&count(worker, analysis, window, passes, failure, state, empty)?)?;
+        let (counted, is_of_all) = count(worker, analysis, window, passes, failure, state, empty)?;
+        finding = finder.next(&counted)?;
+        is_whole &= is_of_all;
     }
     match finding {
-        Finding::Found(bound) => Ok(rule.found(bound)),
+        Finding::Found(bound) => Ok((rule.found(bound), is_whole)),
         Finding::Count(_) => Err(Error::internal("a threshold takes more passes than it takes at most")),
     }
 }
 
-/// Counts over the whole image, in one of `passes` passes; every worker gets the total.
+/// Counts over the whole image, in one of `passes` passes; every worker gets the total, and whether it is of all of the image.
 fn count(
     worker: &mut Worker,
     analysis: &Analysis,
@@ -65,7 +68,7 @@ fn count(
     failure: &Failure,
     state: &Arc<ProgressState>,
     empty: Count,
-) -> Result<Count> {
+) -> Result<(Count, bool)> {
     let description = analysis.source.description().clone();
     let mut kernel = analysis.binarise(Threshold::Nonzero, 0);
     let (grid, tiers) = (analysis.grid, analysis.allotted.tiers);
@@ -75,17 +78,21 @@ fn count(
     let state = Arc::clone(state);
     state.begin(Stage::Measuring, passes * selected);
     let rest = Rest::new(analysis, &kernel, &selection, &empty)?;
-    let total = Rc::new(RefCell::new(Ok(empty.clone())));
+    let volume = |region: &Region| region.shape().into_iter().fold(1, |volume, n| volume * n as u64);
+    let to_count = volume(&grid.bounds()) - rest.voxels;
+    // With the voxels of chunks that came with all of their surroundings.
+    let total = Rc::new(RefCell::new(Ok((empty.clone(), 0))));
     let gathered = Rc::clone(&total);
     let probe = worker.dataflow::<u64, _, _>(|scope| {
         scope
             .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
             .overlap(tiers, depth, selection, description.dtype, description.fill, &window)
             .count_chunks(
-                empty,
-                move |count, padded| {
+                (empty, 0),
+                move |(count, whole): &mut (Count, u64), padded| {
                     let (voxels, region, own) = (padded.voxels.as_ref(), &padded.region, &padded.own);
                     let result = kernel.with_compared(voxels, region, own, |values| count.add(values));
+                    *whole += if padded.missing == 0 { volume(own) } else { 0 };
                     if own.max == grid.region(grid.chunk_at(own.min)).max {
                         // The last tier.
                         state.chunk_done(Stage::Measuring);
@@ -94,9 +101,12 @@ fn count(
                 },
                 failure.clone(),
             )
-            .inspect(move |part| {
+            .inspect(move |(part, whole)| {
                 let mut total = gathered.borrow_mut();
-                let merged = total.as_mut().map_or(Ok(()), |total| total.merge(part));
+                let merged = total.as_mut().map_or(Ok(()), |(total, voxels)| {
+                    *voxels += whole;
+                    total.merge(part)
+                });
                 if let Err(error) = merged {
                     *total = Err(error);
                 }
@@ -106,11 +116,11 @@ fn count(
     });
     worker.step_or_park_while(None, || !probe.done());
     // If reading has failed, the total is of a part, and the same on all workers: they go on together, to dataflows
-    // that read nothing. Checking the failure here might make one worker leave while another waits for it.
+    // that read nothing, and keep nothing. Checking the failure here might make one worker leave while another waits for it.
     let total = total.borrow();
-    let mut total = total.clone()?;
+    let (mut total, counted) = total.clone()?;
     rest.add_to(&mut total)?;
-    Ok(total)
+    Ok((total, counted == to_count))
 }
 
 /// The voxels outside of the chunks that are read, which all hold the fill value.

@@ -144,7 +144,10 @@ impl Known {
         let mut reader = if let Some(length) = length { reader.up_to(length) } else { reader };
         while let Some((_, frame)) = frames_of_chunk(&mut reader)? {
             reader.skip(frame)?;
-            known.chunks.insert(ChunkId::at(frame.about));
+            if !known.chunks.insert(ChunkId::at(frame.about)) {
+                // Two of one chunk would be taken for another one.
+                return Err(reader.damaged());
+            }
             known.length = reader.place();
         }
         Ok(known)

@@ -79,6 +79,22 @@ fn chunks_are_found_again_up_to_the_one_that_was_being_written() {
 }
 
 #[test]
+fn a_chunk_that_is_there_twice_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = Checkpoint::open(folder.path(), 1, team(2)).unwrap();
+    let mut journal = checkpoint.journal(0).unwrap();
+    (0..3).for_each(|at| add(&mut journal, at));
+    drop((journal, checkpoint));
+    let whole = std::fs::read(folder.path().join("masks.0")).unwrap();
+    for (name, bytes) in [("masks.0", [&whole[..], &whole[..]].concat()), ("masks.1", whole.clone())] {
+        std::fs::write(folder.path().join("masks.0"), &whole).unwrap();
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        let error = Checkpoint::open(folder.path(), 1, team(2)).unwrap_err();
+        assert!(error.kind() == Kind::Data && error.to_string().contains("is damaged"), "{error}");
+    }
+}
+
+#[test]
 fn radii_are_found_again_once_up_to_those_that_were_being_written() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = Checkpoint::open(folder.path(), 1, team(1)).unwrap();

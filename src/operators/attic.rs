@@ -49,6 +49,11 @@ impl Attic {
         file.read(at, buffer).map_err(|error| self.failure.report(error)).is_ok()
     }
 
+    /// Reports that another process could not read what this one needs.
+    pub(crate) fn report_lost(&self) {
+        self.failure.report(Error::internal("another process cannot read what it has put aside"));
+    }
+
     /// Reports that bytes which were read are not those that had been put there.
     pub(crate) fn report_damage(&self) {
         let error = Error::new(

@@ -14,6 +14,7 @@ use crate::space::Region;
 const BACKGROUND: u64 = 1;
 const FOREGROUND: u64 = 2;
 const MIXED: u64 = 3;
+const LOST: u64 = 4;
 
 /// The mask of a chunk as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum SentMask {
     Foreground,
     /// Both.
     Mixed(Arc<PackedMask>),
+    /// It cannot be read where it was held.
+    Lost,
 }
 
 /// The header before a mask.
@@ -51,6 +54,7 @@ impl WireRecord for (ChunkId, SentMask) {
         match mask {
             SentMask::Background => header(BACKGROUND),
             SentMask::Foreground => header(FOREGROUND),
+            SentMask::Lost => header(LOST),
             SentMask::Mixed(packed) => {
                 header(MIXED)?;
                 write_header(out, &WireRegion::from(packed.layout().own))?;
@@ -65,6 +69,7 @@ impl WireRecord for (ChunkId, SentMask) {
         let mask = match what {
             BACKGROUND => SentMask::Background,
             FOREGROUND => SentMask::Foreground,
+            LOST => SentMask::Lost,
             MIXED => {
                 let own: Region = bytes.header::<WireRegion>()?.region()?;
                 let count: u64 = bytes.header()?;

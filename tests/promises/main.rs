@@ -3,6 +3,7 @@
 mod draw;
 mod fixtures;
 mod image;
+mod kept_faults;
 mod kinds;
 mod scene;
 mod sequential;

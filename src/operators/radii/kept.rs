@@ -37,8 +37,11 @@ impl KeptRadii {
         self.with(|journal| Ok(journal.take(chunk))).flatten()
     }
 
-    /// Keeps what was measured in a chunk.
+    /// Keeps what was measured in a chunk; nothing, once anything has failed: a mask may have been lost.
     pub(super) fn add(&self, chunk: ChunkId, radii: &Radii) {
+        if self.failure.happened() {
+            return;
+        }
         self.with(|journal| journal.add(chunk, radii));
     }
 

@@ -26,7 +26,7 @@ impl fmt::Debug for MaskStore {
 }
 
 impl MaskStore {
-    /// Room for `most` bytes in memory, and for the rest in an attic. Where that fails, the mask counts as background.
+    /// Room for `most` bytes in memory, and for the rest in an attic. Where that fails, the mask counts as foreground.
     pub fn new(attic: Arc<Attic>, most: usize) -> Self {
         MaskStore { most, held: AtomicUsize::new(0), attic }
     }
@@ -92,6 +92,8 @@ pub(super) enum Held {
     InFile(Arc<InFile>),
     /// On its way between processes.
     Sent(Arc<PackedMask>),
+    /// Another process could not read it.
+    Lost,
     /// Outside of the dataflow.
     Recalled(RecalledMask),
 }
@@ -143,6 +145,9 @@ impl Held {
 
     /// One that another process has sent, in a store if there is one.
     pub(super) fn received(self, store: Option<&Arc<MaskStore>>) -> Self {
+        if let Held::Lost = self {
+            store.iter().for_each(|store| store.attic.report_lost());
+        }
         let Held::Sent(packed) = self else { return self };
         match MaskStore::room(store, size_of_val(packed.words())) {
             Ok(room) => Held::InMemory(Arc::new(InMemory { form: Form::Packed(packed), _room: room })),
@@ -168,8 +173,12 @@ impl Held {
                 Form::Packed(packed) => SentMask::Mixed(Arc::clone(packed)),
                 Form::Whole(original) => of_original(original),
             },
-            Held::InFile(held) => SentMask::Mixed(Arc::new(held.read())),
-            Held::Original(_) | Held::Recalled(_) => of_original(&self.opened()),
+            Held::InFile(held) => held.read().map_or(SentMask::Lost, |packed| SentMask::Mixed(Arc::new(packed))),
+            Held::Original(original) => of_original(original),
+            Held::Recalled(recalled) => {
+                recalled.load().map_or(SentMask::Lost, |mask| of_original(&Original::new(Some(mask))))
+            }
+            Held::Lost => SentMask::Lost,
         }
     }
 
@@ -179,6 +188,7 @@ impl Held {
             SentMask::Background => Held::Original(Original::Background),
             SentMask::Foreground => Held::Original(Original::Foreground),
             SentMask::Mixed(packed) => Held::Sent(packed),
+            SentMask::Lost => Held::Lost,
         }
     }
 
@@ -190,17 +200,20 @@ impl Held {
                 Form::Packed(packed) => Original::mixed(Arc::new(packed.unpacked())),
                 Form::Whole(original) => original.clone(),
             },
-            Held::InFile(held) => Original::mixed(Arc::new(held.read().unpacked())),
-            Held::Sent(packed) => Original::mixed(Arc::new(packed.unpacked())),
             // One that cannot be loaded may hold a skeleton, so it is not background.
+            Held::InFile(held) => {
+                held.read().map_or(Original::Foreground, |packed| Original::mixed(Arc::new(packed.unpacked())))
+            }
+            Held::Sent(packed) => Original::mixed(Arc::new(packed.unpacked())),
             Held::Recalled(recalled) => recalled.load().map_or(Original::Foreground, |mask| Original::new(Some(mask))),
+            Held::Lost => Original::Foreground,
         }
     }
 
     /// Whether opening it takes time and memory.
     pub(super) fn is_packed(&self) -> bool {
         match self {
-            Held::Original(_) => false,
+            Held::Original(_) | Held::Lost => false,
             Held::InMemory(held) => matches!(held.form, Form::Packed(_)),
             Held::InFile(_) | Held::Sent(_) | Held::Recalled(_) => true,
         }
@@ -212,18 +225,17 @@ impl InFile {
     fn put(store: &Arc<MaskStore>, packed: &PackedMask) -> Held {
         let words = packed.words();
         let Some(at) = store.attic.append(bytemuck::cast_slice(words)) else {
-            return Held::Original(Original::Background);
+            return Held::Lost;
         };
         let (attic, layout) = (Arc::clone(&store.attic), *packed.layout());
         Held::InFile(Arc::new(InFile { attic, layout, at, words: words.len() }))
     }
 
-    fn read(&self) -> PackedMask {
+    /// `None` if that fails, which was reported.
+    fn read(&self) -> Option<PackedMask> {
         let mut words = vec![0u64; self.words];
-        if !self.attic.read(self.at, bytemuck::cast_slice_mut(&mut words)) {
-            return PackedMask::always(&Mask::new(self.layout));
-        }
-        PackedMask::from_words(self.layout, words)
+        let is_read = self.attic.read(self.at, bytemuck::cast_slice_mut(&mut words));
+        is_read.then(|| PackedMask::from_words(self.layout, words))
     }
 }
 
@@ -246,6 +258,8 @@ mod tests {
 
     use super::*;
     use crate::error::Kind;
+    use crate::grid::ChunkId;
+    use crate::kernel::mask::recalled::RecallMasks;
     use crate::operators::failure::Failure;
     use crate::space::Region;
 
@@ -307,6 +321,9 @@ mod tests {
             }
         }
         assert!(roomy.held.load(Ordering::Relaxed) == 0 && !failure.happened());
+        let lost = RecallMasks::new(|_| None).of(ChunkId::at([0; 3]));
+        let sent = Held::of_sent(Held::Recalled(lost).to_send().sent());
+        assert!(matches!(sent.received(Some(&roomy)), Held::Lost) && failure.happened());
     }
 
     #[test]
@@ -325,7 +342,7 @@ mod tests {
         let failure = Failure::default();
         let store = store(&folder.path().join("gone"), 0, &failure);
         let held = Held::new(original(5), Some(&store));
-        assert_eq!(held.opened(), Original::Background);
+        assert_eq!(held.opened(), Original::Foreground);
         let error = failure.take().expect("an error");
         assert!(error.kind() == Kind::Io && error.to_string().contains("gone"), "{error}");
     }
