@@ -213,9 +213,7 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
             power = round(math.log10(voxels))
             print(f"| 10^{power} | {nodes} | {short(said['seconds'])} s | {short(said['serial'])} s | "
                   f"{short(said['first'] / 1e9)} GB | {others} |", flush=True)
-        print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches. "
-              f"2^32 skeleton voxels are reached at "
-              f"{2**32 / said['skeleton'] * case.size**3:.2g} voxels.")
+        print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches.")
 
 
 if __name__ == "__main__":

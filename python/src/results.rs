@@ -130,7 +130,7 @@ impl Results {
             for branch in self.found.paths() {
                 for voxel in branch.voxels() {
                     places.extend(voxel.position());
-                    of_voxels.push(i64::from(lookup.of(voxel)));
+                    of_voxels.push(lookup.of(voxel) as i64);
                 }
                 offsets.push(of_voxels.len() as i64);
             }

@@ -47,12 +47,11 @@ impl Results {
     /// ```
     ///
     /// # Errors
-    /// As [`Results::ranks`] and [`Results::table`]; or if an atlas cannot be read.
+    /// As [`Results::table`]; or if an atlas cannot be read.
     pub fn arrays(&self, analysis: &Analysis) -> Result<TableArrays> {
         let (frame, threads) = (analysis.frame(), analysis.workers());
-        let ranks = self.ranks(analysis)?;
         let plan = analysis.network_plan();
-        let mut table = self.table(&ranks, threads)?.with_columns(plan.columns);
+        let mut table = self.table(analysis, threads)?.with_columns(plan.columns);
         let (mut nodes, mut skeletons, mut unknown_longest_paths) = (None, None, 0);
         if analysis.settled.asked.columns.has_nodes() {
             let found = Nodes::new(&table, threads)?;
@@ -77,7 +76,7 @@ impl Results {
             skeletons,
             objects: self.objects_beside(Some(&table), analysis).map(|objects| objects.arrays(&frame, threads)),
             regions: regions.map(|regions| regions.arrays(&frame)),
-            written: analysis.summed_up(self, (&table, &ranks), regions, (provisional, unknown_longest_paths))?,
+            written: analysis.summed_up(self, &table, regions, (provisional, unknown_longest_paths))?,
         })
     }
 }

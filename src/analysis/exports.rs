@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::Outputs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::export::network::Told;
 use crate::export::{Format, Network};
 use crate::store::disk;
@@ -29,6 +29,13 @@ impl Network {
     pub fn of(outputs: Outputs) -> Result<Network> {
         let folder = outputs.folder.clone();
         let voxels = outputs.skeleton_voxels()?;
+        if u32::try_from(voxels.len()).is_err() {
+            let message = format!(
+                "has {} skeleton voxels, and an export fewer than 2^32; export parts, with --region",
+                voxels.len()
+            );
+            return Err(Error::data(message).at(&folder));
+        }
         let (radii, values) = outputs.voxel_values(voxels.len())?;
         let told = Told {
             image: outputs.run["input"].as_str().unwrap_or_default().to_owned(),

@@ -203,7 +203,7 @@ impl Analysis {
             let labels = image.at(&self.grid.region(*id), voxels.iter().map(|(voxel, _)| voxel.position()));
             let labels = PixelValues::Integers(labels.map_err(|error| error.in_chunk(*id))?);
             let radii: Option<Vec<Radius>> = voxels.iter().map(|(_, radius)| *radius).collect();
-            let values = Arc::new((labels, radii.map_or(Radii::Unknown, Radii::Known)));
+            let values = Arc::new((labels, radii.map_or(Radii::Unknown, |radii| Radii::Known(radii.into()))));
             let voxels: Vec<Voxel> = voxels.into_iter().map(|(voxel, _)| voxel).collect();
             Ok((*id, Arc::new(Skeleton { voxels: VoxelList::from(voxels), values })))
         };

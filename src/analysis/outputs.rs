@@ -29,7 +29,6 @@ use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::Table;
 use crate::table::csv::write_table;
 use crate::table::nodes::Nodes;
-use crate::table::ranks::Ranks;
 use crate::table::regions::Regions;
 use crate::table::skeletons::Skeletons;
 use crate::table::summary::{Awaited, FilteredTotals, Summary, Totals};
@@ -241,14 +240,12 @@ impl Analysis {
 
     /// Writes the tables of the network and their summary.
     fn write_network(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
-        let ranks = results.ranks(self)?;
         let (threads, frame) = (self.allotted.writers, self.frame());
-        let mut table = results.table(&ranks, threads)?.with_columns(self.network_plan().columns);
+        let mut table = results.table(self, threads)?.with_columns(self.network_plan().columns);
         let nodes = self.settled.asked.columns.has_nodes().then(|| Nodes::new(&table, threads)).transpose()?;
         let regions = self.source.atlas().zip(nodes.as_ref());
-        let regions = regions
-            .map(|(atlas, nodes)| self.write_regions(&atlas, results, (&table, nodes), &ranks, folder))
-            .transpose()?;
+        let regions =
+            regions.map(|(atlas, nodes)| self.write_regions(&atlas, results, (&table, nodes), folder)).transpose()?;
         if let Some(regions) = &regions {
             table = table.with_regions(regions.branches());
         }
@@ -264,7 +261,7 @@ impl Analysis {
             write_into(folder, OBJECTS, |file| objects.write_csv(&frame, threads, file))?;
         }
         let found = (provisional, unknown_paths);
-        let written = self.summed_up(results, (&table, &ranks), regions.as_ref(), found)?;
+        let written = self.summed_up(results, &table, regions.as_ref(), found)?;
         if let (true, Some(first)) = (strict, written.summary.warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
         }
@@ -277,7 +274,7 @@ impl Analysis {
     pub(super) fn summed_up(
         &self,
         results: &Results,
-        (table, ranks): (&Table<'_, BranchMeasures>, &Ranks<'_>),
+        table: &Table<'_, BranchMeasures>,
         regions: Option<&Regions>,
         (provisional, unknown_paths): (u64, u64),
     ) -> Result<Written> {
@@ -292,7 +289,7 @@ impl Analysis {
             junctions: results.junctions,
             objects: results.object_counts,
         };
-        let labels = results.label_totals(ranks);
+        let labels = results.label_totals(table);
         let mut warnings = warnings::warnings(self, results, &totals, labels.as_ref(), unknown_paths)?;
         warnings.extend(regions.into_iter().flat_map(warnings::of_regions));
         let parameters = self.settled.described(self.source.description(), results.threshold, self.is_of_tiles());

@@ -410,7 +410,7 @@ fn analyse(
         }
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
         network
-            .statistics()
+            .statistics(Some(Arc::clone(store.attic()) as _))
             .inspect(move |snapshot| described.borrow_mut().statistics = Some(snapshot.clone()))
             .probe_with(&probe);
         let (graph, counted, known) = (network.graph, to_report(), network.known);

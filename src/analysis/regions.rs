@@ -27,7 +27,7 @@ impl Analysis {
     pub fn regions(&self, results: &Results) -> Result<Option<Regions>> {
         let Some(atlas) = self.source.atlas() else { return Ok(None) };
         let (ranks, threads) = (results.ranks(self)?, self.workers());
-        let table = results.table(&ranks, threads)?;
+        let table = results.table(self, threads)?;
         let nodes = Nodes::new(&table, threads)?;
         let (labels, facts) = self.look_up(&atlas, results, &ranks)?;
         let found = Regions::measure(&table, &nodes, (&ranks, &labels), &facts, &self.frame(), threads, io::sink());
@@ -41,13 +41,13 @@ impl Analysis {
         atlas: &Atlas,
         results: &Results,
         (table, nodes): (&Table<'_, BranchMeasures>, &Nodes),
-        ranks: &Ranks<'_>,
         folder: &OutputFolder,
     ) -> Result<Regions> {
-        let (labels, facts) = self.look_up(atlas, results, ranks)?;
+        let ranks = results.ranks(self)?;
+        let (labels, facts) = self.look_up(atlas, results, &ranks)?;
         let (frame, threads) = (self.frame(), self.workers());
         let regions = write_into(folder, ATLAS_BRANCHES, |file| {
-            Regions::measure(table, nodes, (ranks, &labels), &facts, &frame, threads, file)
+            Regions::measure(table, nodes, (&ranks, &labels), &facts, &frame, threads, file)
         })?;
         write_into(folder, ATLAS, |file| regions.write_csv(&frame, file))?;
         Ok(regions)

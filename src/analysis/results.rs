@@ -26,7 +26,7 @@ use crate::table::arrival::Arrival;
 use crate::table::labels::LabelTotals;
 use crate::table::nodes::Nodes;
 use crate::table::objects::Objects;
-use crate::table::ranks::Ranks;
+use crate::table::ranks::{LayeredSkeleton, Ranks};
 use crate::table::row::Row;
 use crate::table::skeleton_labels::{ChunkLabels, SkeletonLabels};
 use crate::table::skeletons::Skeletons;
@@ -116,22 +116,37 @@ impl Results {
         self.skeletons.iter().map(|(_, skeleton)| skeleton.voxels.len() as u64).sum()
     }
 
-    /// Ranks of the skeleton's voxels, for [`Results::table`].
+    /// The skeleton's voxels, whose ranks are their numbers in the tables.
     ///
     /// # Errors
-    /// `Data` if there are too many to be numbered: 2^32 and more.
+    /// `Data` if a layer of chunks has 2^32 voxels and more.
+    fn layered(&self, analysis: &Analysis) -> Result<LayeredSkeleton<'_>> {
+        let voxels = self.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels));
+        let layered = LayeredSkeleton::new(voxels, &analysis.grid);
+        fits_a_table(layered.largest_layer()).map_err(|error| error.at(&analysis.source.description().name))?;
+        Ok(layered)
+    }
+
+    /// Ranks of all of the skeleton's voxels. Take five bytes for each.
+    ///
+    /// # Errors
+    /// `Data` if there are too many to be numbered: 2^32 and more in a layer of chunks, those at one place along z.
     pub fn ranks(&self, analysis: &Analysis) -> Result<Ranks<'_>> {
-        fits_a_table(self.voxels()).map_err(|error| error.at(&analysis.source.description().name))?;
+        self.layered(analysis)?;
         Ok(Ranks::new(self.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)), &analysis.grid))
     }
 
-    /// The branch table. Takes time linear in branches and voxels.
+    /// The branch table, made on `threads` threads. Takes time linear in branches and voxels.
     ///
     /// # Errors
-    /// As [`Table::new`].
-    pub fn table<'a>(&'a self, ranks: &Ranks<'_>, threads: usize) -> Result<Table<'a, BranchMeasures>> {
-        let mut table = Table::new(self.branches.iter().map(|list| &**list), &self.isolated, ranks, threads)?;
-        if let Some(labels) = self.labels_of(ranks) {
+    /// As [`Results::ranks`] and [`Table::new`].
+    pub fn table<'a>(&'a self, analysis: &Analysis, threads: usize) -> Result<Table<'a, BranchMeasures>> {
+        let (lists, skeleton) = (self.branches.iter().map(|list| &**list), self.layered(analysis)?);
+        let mut table = Table::new(lists, &self.isolated, &skeleton, threads)
+            .map_err(|error| error.at(&analysis.source.description().name))?;
+        if self.labels.is_some()
+            && let Some(labels) = self.labels_of(&self.ranks(analysis)?)
+        {
             table = table.with_labels(Arc::new(labels));
         }
         Ok(match &self.arrival {
@@ -140,10 +155,10 @@ impl Results {
         })
     }
 
-    /// How many labels there are, and how many left no skeleton, if the image is of labels.
-    pub fn label_totals(&self, ranks: &Ranks<'_>) -> Option<LabelTotals> {
+    /// How many labels there are, and how many left no skeleton, if the image is of labels, from the table.
+    pub fn label_totals(&self, table: &Table<'_, BranchMeasures>) -> Option<LabelTotals> {
         let all = self.labels.as_ref()?.iter().map(|(&label, &voxels)| (label, voxels));
-        Some(LabelTotals::new(all, &self.labels_of(ranks)?))
+        Some(LabelTotals::new(all, table.labels()?))
     }
 
     /// The labels of all skeleton voxels by their ranks, if the image is of labels. Takes time linear in the voxels.
@@ -165,19 +180,18 @@ impl Results {
     /// The table of nodes. Takes time linear in the branches and their voxels.
     ///
     /// # Errors
-    /// As [`Results::ranks`] and [`Results::table`].
+    /// As [`Results::table`].
     pub fn node_table(&self, analysis: &Analysis) -> Result<Nodes> {
-        let ranks = self.ranks(analysis)?;
-        Nodes::new(&self.table(&ranks, analysis.workers())?, analysis.workers())
+        Nodes::new(&self.table(analysis, analysis.workers())?, analysis.workers())
     }
 
     /// The table of skeletons, which takes the same; but see [`Skeletons::new`] of longest paths.
     ///
     /// # Errors
-    /// As [`Results::ranks`] and [`Results::table`].
+    /// As [`Results::table`].
     pub fn skeleton_table(&self, analysis: &Analysis) -> Result<Skeletons> {
-        let (ranks, threads) = (self.ranks(analysis)?, analysis.workers());
-        let table = self.table(&ranks, threads)?;
+        let threads = analysis.workers();
+        let table = self.table(analysis, threads)?;
         Skeletons::new(&table, &Nodes::new(&table, threads)?, analysis.settled.asked.longest_path, threads)
     }
 
@@ -185,14 +199,11 @@ impl Results {
     /// too.
     ///
     /// # Errors
-    /// If the image is of labels, as [`Results::ranks`] and [`Results::table`].
+    /// If the image is of labels, as [`Results::table`].
     pub fn object_table(&self, analysis: &Analysis) -> Result<Option<Objects>> {
         match &self.label_objects {
             None => Ok(self.objects_beside(None, analysis)),
-            Some(_) => {
-                let ranks = self.ranks(analysis)?;
-                Ok(self.objects_beside(Some(&self.table(&ranks, analysis.workers())?), analysis))
-            }
+            Some(_) => Ok(self.objects_beside(Some(&self.table(analysis, analysis.workers())?), analysis)),
         }
     }
 
@@ -224,21 +235,21 @@ impl Results {
     /// The rows of the branch table, in skan's order.
     ///
     /// # Errors
-    /// As [`Results::ranks`] and [`Results::table`].
+    /// As [`Results::table`].
     pub fn rows(&self, analysis: &Analysis) -> Result<Vec<Row<BranchMeasures>>> {
-        let ranks = self.ranks(analysis)?;
-        let table = self.table(&ranks, analysis.workers())?;
+        let table = self.table(analysis, analysis.workers())?;
         Ok(table.rows(analysis.frame()).collect())
     }
 }
 
-/// Refuses a skeleton whose voxels cannot be numbered.
+/// Refuses a skeleton whose voxels cannot be numbered, with so many in a layer of chunks.
 fn fits_a_table(voxels: u64) -> Result<()> {
     if u32::try_from(voxels).is_ok() {
         return Ok(());
     }
-    let message =
-        format!("its skeleton has {voxels} voxels, and a table fewer than 2^32; analyse it in parts, with --region");
+    let message = format!(
+        "its skeleton has {voxels} voxels in a layer of chunks, and a table fewer than 2^32; give a --chunk of fewer planes"
+    );
     Err(Error::data(message))
 }
 

@@ -11,6 +11,8 @@ pub mod exact;
 pub mod moments;
 pub mod numbers;
 pub mod pixel_values;
+pub mod radius;
+pub mod radius_list;
 pub mod radii;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ pub mod mosaic;
 pub mod network;
 pub mod objects;
 pub mod phantom;
+pub mod shelf;
 pub mod thin;
 mod varint;
 mod words;

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 
 use super::failure::Failure;
 use crate::error::{Error, Kind};
-use crate::kernel::thin::planes::Shelf;
+use crate::kernel::shelf::Shelf;
 use crate::store::scratch::Scratch;
 
-/// Bytes of planes that sleep at a gate in memory.
+/// Bytes of planes that sleep at a gate, and the like, in memory.
 const NEAR: usize = 1 << 17;
 
 /// A file for what the workers of a process hold and do not need for long. It is made when it is needed, has no name, and is
@@ -47,6 +47,11 @@ impl Attic {
     pub(crate) fn read(&self, at: u64, buffer: &mut [u8]) -> bool {
         let Some(file) = self.file() else { return false };
         file.read(at, buffer).map_err(|error| self.failure.report(error)).is_ok()
+    }
+
+    /// Whether the run has failed, here or elsewhere.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.happened()
     }
 
     /// Reports that another process could not read what this one needs.

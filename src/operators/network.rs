@@ -18,6 +18,7 @@ use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::prune::Pruning;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::shelf::Shelf;
 use crate::operators::shared::Shared;
 use crate::table::branch_columns::Columns;
 use crate::table::row::{Frame, Measures};
@@ -95,21 +96,23 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
 impl<'scope, T: Timestamp + Lattice + TotalOrder> Network<'scope, T> {
     /// The statistics of all rows, at the first worker, once for each time that changes some. Takes time in proportion
     /// to the branches of the lists that change.
-    pub fn statistics(&self) -> StreamVec<'scope, T, Snapshot> {
-        self.statistics_of(self.graph.parts.clone().map(|(_, branches)| branches))
+    /// With a shelf, numbers of which quartiles are made lie there: for a network that does not change.
+    pub fn statistics(&self, shelf: Option<Arc<dyn Shelf>>) -> StreamVec<'scope, T, Snapshot> {
+        self.statistics_of(self.graph.parts.clone().map(|(_, branches)| branches), shelf)
     }
 
     /// The same in proportion to the branches that change ([`BranchGraph::changes`]).
     pub fn statistics_of_changes(&self) -> StreamVec<'scope, T, Snapshot> {
-        self.statistics_of(self.graph.changes())
+        self.statistics_of(self.graph.changes(), None)
     }
 
     fn statistics_of(
         &self,
         lists: VecCollection<'scope, T, Shared<BranchList<BranchMeasures>>>,
+        shelf: Option<Arc<dyn Shelf>>,
     ) -> StreamVec<'scope, T, Snapshot> {
         let frame = self.plan.frame;
-        lists.inner.statistics(&self.plan.columns, move |(branches, _, diff), rows| {
+        lists.inner.statistics(&self.plan.columns, shelf, move |(branches, _, diff), rows| {
             branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
         })
     }

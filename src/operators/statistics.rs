@@ -1,6 +1,7 @@
 //! Statistics of the branch table, maintained while rows come and go: the last operator of an analysis.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -10,6 +11,7 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use crate::kernel::measure::channel::Measured;
+use crate::kernel::shelf::Shelf;
 use crate::table::branch_columns::Columns;
 use crate::table::changes::{AddedUp, RowChanges};
 use crate::table::statistics::{Snapshot, Statistics};
@@ -20,11 +22,13 @@ pub trait MaintainStatistics<'scope, T: Timestamp + TotalOrder, D> {
     /// first worker. `rows` adds or removes the rows of a record.
     ///
     /// They depend on the rows only, to the last bit: sums are exact, also after removals, and quartiles come from
-    /// counts. A time costs in proportion to its changed rows and the logarithm of all. Every worker adds up its own
-    /// changes of a time before it sends them. Holds a number for every distinct value of the described columns.
+    /// counts. A time costs in proportion to its changed rows and the logarithm of all. Every worker adds up some thousands of its own
+    /// changes of a time before it sends them. Holds a number for every distinct value of the described columns, or, with a
+    /// shelf, for some thousands of them: for rows that are only added.
     fn statistics<M: Measured>(
         self,
         columns: &Columns<M>,
+        shelf: Option<Arc<dyn Shelf>>,
         rows: impl FnMut(D, &mut RowChanges<M>) + 'static,
     ) -> StreamVec<'scope, T, Snapshot>;
 }
@@ -33,9 +37,13 @@ impl<'scope, T: Timestamp + TotalOrder, D: 'static> MaintainStatistics<'scope, T
     fn statistics<M: Measured>(
         self,
         columns: &Columns<M>,
+        shelf: Option<Arc<dyn Shelf>>,
         mut rows: impl FnMut(D, &mut RowChanges<M>) + 'static,
     ) -> StreamVec<'scope, T, Snapshot> {
         let (none, mut statistics) = (RowChanges::new(columns), Statistics::new(columns));
+        if let Some(shelf) = &shelf {
+            statistics = statistics.with_shelf(shelf);
+        }
         let added =
             self.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "AddUpRows", move |_, _| {
                 let mut waiting = BTreeMap::new();
@@ -43,8 +51,14 @@ impl<'scope, T: Timestamp + TotalOrder, D: 'static> MaintainStatistics<'scope, T
                     input.for_each(|capability, records| {
                         if let Some(capability) = capability.retain_least(output.output_index()) {
                             let time = capability.time().clone();
-                            let (_, changes) = waiting.entry(time).or_insert_with(|| (capability, none.clone()));
-                            records.drain(..).for_each(|record| rows(record, changes));
+                            let (held, changes) = waiting.entry(time).or_insert_with(|| (capability, none.clone()));
+                            for record in records.drain(..) {
+                                rows(record, changes);
+                                if changes.are_many() {
+                                    let many = std::mem::replace(changes, none.clone());
+                                    output.session(held).give(many.add_up());
+                                }
+                            }
                         }
                     });
                     while let Some(entry) = waiting.first_entry() {
@@ -70,12 +84,15 @@ impl<'scope, T: Timestamp + TotalOrder, D: 'static> MaintainStatistics<'scope, T
                             all.append(changes);
                         }
                     });
-                    while let Some(entry) = waiting.first_entry() {
+                    while let Some(mut entry) = waiting.first_entry() {
+                        // No earlier changes can come.
+                        if !frontier.less_than(entry.key()) {
+                            entry.get_mut().1.drain(..).for_each(|changes| statistics.apply(&changes));
+                        }
                         if frontier.less_equal(entry.key()) {
                             break;
                         }
-                        let (capability, all) = entry.remove();
-                        all.iter().for_each(|changes| statistics.apply(changes));
+                        let (capability, _) = entry.remove();
                         output.session(&capability).give(statistics.snapshot());
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Number of rows in a block, if branches are spread evenly over the skeleton and there are few enough for the most blocks.
+/// Number of rows in a block, if branches are spread evenly over their ends and there are few enough for the most blocks.
 const ROWS: usize = if cfg!(test) { 5 } else { 1 << 13 };
 /// The most blocks, each of which looks into all parts that reach through it.
 const MOST: usize = if cfg!(test) { 40 } else { 512 };
@@ -15,8 +15,8 @@ struct Stretch {
     count: u32,
 }
 
-/// Blocks of rows: each has the branches that start in an equal share of the skeleton's voxels. Takes twelve bytes for each part
-/// in each block that it reaches into.
+/// Blocks of rows: each has the branches that start in an equal share of the voxels at which branches end. Takes twelve bytes for each
+/// part in each block that it reaches into.
 #[derive(Debug)]
 pub(super) struct Blocks {
     /// By block, in the order of parts.
@@ -26,18 +26,18 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// The blocks of branches whose starts have these ranks, in each part in ascending order, of `voxels` ranks in all. Takes
+    /// The blocks of branches whose starts have these numbers, in each part in ascending order, of `ends` numbers in all. Takes
     /// time linear in the number of branches.
-    pub(super) fn new<'n, P: Iterator<Item = &'n [[u32; 2]]> + Clone>(parts: P, voxels: u64) -> Blocks {
+    pub(super) fn new<'n, P: Iterator<Item = &'n [[u32; 2]]> + Clone>(parts: P, ends: u64) -> Blocks {
         let rows: usize = parts.clone().map(<[_]>::len).sum();
         let count = rows.div_ceil(ROWS).min(MOST);
         let each = |mut of: Box<dyn FnMut(usize, Stretch) + '_>| {
             for (part, nodes) in (0..).zip(parts.clone()) {
                 let mut first = 0;
-                while let Some(&[rank, _]) = nodes.get(first) {
-                    let block = (u128::from(rank) * count as u128 / u128::from(voxels)) as usize;
-                    let end = (u128::from(voxels) * (block as u128 + 1)).div_ceil(count as u128);
-                    let length = nodes[first..].iter().take_while(|[rank, _]| u128::from(*rank) < end).count();
+                while let Some(&[number, _]) = nodes.get(first) {
+                    let block = (u128::from(number) * count as u128 / u128::from(ends)) as usize;
+                    let end = (u128::from(ends) * (block as u128 + 1)).div_ceil(count as u128);
+                    let length = nodes[first..].iter().take_while(|[number, _]| u128::from(*number) < end).count();
                     of(block, Stretch { part, first: first as u32, count: length as u32 });
                     first += length;
                 }

@@ -14,6 +14,8 @@ use crate::table::tally;
 
 /// Changes of numbers are summed up once they are as many as the distinct numbers, and at least this many.
 const PENDING: usize = 1 << 16;
+/// Rows whose changes go on together.
+const TOGETHER: u64 = if cfg!(test) { 7 } else { 1 << 13 };
 
 /// Added and removed rows, summed up by the columns that statistics include.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ pub struct RowChanges<M = BranchMeasures> {
     described: Vec<Column<Measures<M>>>,
     length_and_radius: Option<[Column<Measures<M>>; 2]>,
     added_up: AddedUp,
+    rows: u64,
 }
 
 /// The differences of the counts of each kind of branch, of each number in each column that statistics include, and of
@@ -46,11 +49,17 @@ impl<M: Measured> RowChanges<M> {
         let described = columns.described();
         let counts = vec![Counts::default(); described.len()];
         let added_up = AddedUp { columns: counts, ..AddedUp::default() };
-        RowChanges { described, length_and_radius: columns.length_and_radius(), added_up }
+        RowChanges { described, length_and_radius: columns.length_and_radius(), added_up, rows: 0 }
+    }
+
+    /// Whether there are so many that their sums should go on.
+    pub fn are_many(&self) -> bool {
+        self.rows >= TOGETHER
     }
 
     /// Adds a row `difference` times; removes it if the difference is negative.
     pub fn change(&mut self, row: &Measures<M>, difference: i64) {
+        self.rows += 1;
         self.added_up.kinds[row.branch_type as usize] += difference;
         self.added_up.isolated_cycles += if row.is_isolated_cycle { difference } else { 0 };
         let in_class = self.length_and_radius.as_ref().and_then(|columns| length_in_class(columns, row));
@@ -77,27 +86,38 @@ impl<M: Measured> RowChanges<M> {
 }
 
 /// Differences of the counts of numbers, by their keys (see [`tally::key`]).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Counts {
     changes: Vec<(u64, i64)>,
     /// Maximum number of changes before they are summed up.
     limit: usize,
 }
 
+impl Default for Counts {
+    fn default() -> Self {
+        Counts { changes: Vec::new(), limit: PENDING }
+    }
+}
+
 impl Counts {
     /// Adds a change. Returns whether changes were summed up because the limit was reached.
     pub(super) fn change(&mut self, key: u64, difference: i64) -> bool {
         self.changes.push((key, difference));
-        let full = self.changes.len() > self.limit.max(PENDING);
+        let full = self.changes.len() > self.limit;
         if full {
             self.gather();
-            self.limit = 2 * self.changes.len();
+            self.limit = self.limit.max(2 * self.changes.len());
         }
         full
     }
 
-    /// Sets the maximum number of changes before they are summed up.
+    /// Sets the maximum number of changes before they are summed up, if that is more than for few numbers.
     pub(super) fn allow(&mut self, limit: usize) {
+        self.limit = limit.max(PENDING);
+    }
+
+    /// Sets the maximum number of changes before they are summed up.
+    pub(super) fn allow_only(&mut self, limit: usize) {
         self.limit = limit;
     }
 

@@ -1,55 +1,44 @@
 //! Numbers for the voxels of a skeleton at which branches end.
 
-/// A set of ranks. The number of a rank is how many smaller ranks the set has. Takes one and a half bits for each
-/// possible rank.
+use crate::space::Voxel;
+
+/// A set of voxels. The number of a voxel is how many the set has before it in raster order. Takes eight bytes for each, and four for
+/// each plane.
 #[derive(Clone, Debug)]
 pub(super) struct Ends {
-    /// One bit for each possible rank.
-    bits: Vec<u64>,
-    /// Number of ranks before each word; counted after all ranks are set.
-    before: Vec<u32>,
+    voxels: Vec<Voxel>,
+    /// The plane of the first voxel; and for each plane from there on the number of voxels before it, with one more at the end.
+    first: i64,
+    planes: Vec<u32>,
 }
 
 impl Ends {
-    /// The set of these ranks, all below `limit`.
-    pub(super) fn new(limit: u64, ranks: impl IntoIterator<Item = u32>) -> Self {
-        let mut bits = vec![0u64; limit.div_ceil(64) as usize];
-        for rank in ranks {
-            bits[rank as usize / 64] |= 1 << (rank % 64);
+    /// The set of these voxels; fastest where they consist of sorted parts. `None` if there are 2^32 or more.
+    pub(super) fn new(mut voxels: Vec<Voxel>) -> Option<Self> {
+        voxels.sort();
+        voxels.dedup();
+        voxels.shrink_to_fit();
+        let count = u32::try_from(voxels.len()).ok()?;
+        let first = voxels.first().map_or(0, |voxel| voxel.position()[0]);
+        let mut planes = Vec::new();
+        for (number, voxel) in (0..count).zip(&voxels) {
+            planes.resize(planes.len().max((voxel.position()[0] - first) as usize + 1), number);
         }
-        let mut count = 0;
-        let before = bits.iter().map(|word| {
-            let before = count;
-            count += word.count_ones();
-            before
-        });
-        let before = before.collect();
-        Ends { bits, before }
+        planes.push(count);
+        Some(Ends { voxels, first, planes })
     }
 
-    /// Number of ranks.
-    pub(super) fn len(&self) -> usize {
-        let last = self.bits.last().map_or(0, |word| word.count_ones());
-        (self.before.last().copied().unwrap_or(0) + last) as usize
+    /// The voxels, in raster order.
+    pub(super) fn voxels(&self) -> &[Voxel] {
+        &self.voxels
     }
 
-    /// The ranks, in ascending order.
-    pub(super) fn ranks(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..).zip(&self.bits).flat_map(|(word, &bits)| {
-            let mut left = bits;
-            std::iter::from_fn(move || {
-                let bit = left.trailing_zeros();
-                left &= left.checked_sub(1)?;
-                Some(word * 64 + bit)
-            })
-        })
-    }
-
-    /// The number of a rank in the set.
+    /// The number of a voxel of the set.
     #[inline]
-    pub(super) fn number(&self, rank: u32) -> u32 {
-        let (word, bit) = (rank as usize / 64, rank % 64);
-        self.before[word] + (self.bits[word] & ((1 << bit) - 1)).count_ones()
+    pub(super) fn number(&self, voxel: Voxel) -> u32 {
+        let plane = (voxel.position()[0] - self.first) as usize;
+        let [from, to] = [self.planes[plane], self.planes[plane + 1]];
+        from + self.voxels[from as usize..to as usize].partition_point(|&other| other < voxel) as u32
     }
 }
 
@@ -61,12 +50,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_are_places_among_the_ranks(ranks in prop::collection::btree_set(0u32..700, 0..200), limit in 700u64..900) {
-            let ends = Ends::new(limit, ranks.iter().copied());
-            prop_assert_eq!(ends.len(), ranks.len());
-            prop_assert!(ends.ranks().eq(ranks.iter().copied()));
-            for (number, &rank) in (0..).zip(&ranks) {
-                prop_assert_eq!(ends.number(rank), number);
+        fn numbers_are_places_among_the_voxels(places in prop::collection::vec((-9i64..9, -5i64..5, 0i64..30), 0..200)) {
+            let voxels: Vec<Voxel> = places.into_iter().map(|(z, y, x)| Voxel::new([z, y, x])).collect();
+            let mut sorted = voxels.clone();
+            sorted.sort();
+            sorted.dedup();
+            let ends = Ends::new(voxels).unwrap();
+            prop_assert_eq!(ends.voxels(), &sorted[..]);
+            for (number, &voxel) in (0..).zip(&sorted) {
+                prop_assert_eq!(ends.number(voxel), number);
             }
         }
     }

@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn every_voxel_has_the_label_that_it_was_given() {
-        let given: Vec<(u32, i128)> =
+        let given: Vec<(u64, i128)> =
             (0..500).map(|rank| (rank, [5, -3, i128::from(u64::MAX), 7, 7][(rank * 7 / 3) as usize % 5])).collect();
         let grid = Grid::new(Region::of_shape([1, 1, 500]), [1, 1, 500]);
         let voxels: VoxelList = (0..500).map(|x| Voxel::new([0, 0, x])).collect();

@@ -42,9 +42,10 @@ enum Longest {
 pub(super) fn longest_paths<M: Measured>(table: &Table<'_, M>, threads: usize) -> Result<LongestPaths> {
     let mut edges = Vec::with_capacity(table.len());
     let make = |made: &mut Vec<Edge>, block: usize| {
-        *made = table.in_block(block, |branch, ranks| {
-            let (skeleton, ends) = (table.skeleton_of(ranks[0]), ranks.map(|rank| table.ends.number(rank)));
-            Edge { skeleton, ends, length: branch.length() }
+        *made = table.in_block(block, |branch, ends| Edge {
+            skeleton: table.skeleton_of(ends[0]),
+            ends,
+            length: branch.length(),
         });
     };
     in_turn(table.blocks(), threads, Vec::new, make, |made| {

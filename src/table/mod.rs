@@ -26,6 +26,7 @@ mod line;
 pub mod csv;
 mod branch_arrays;
 pub mod tally;
+mod runs;
 pub mod classes;
 pub mod changes;
 pub mod statistics;
@@ -39,7 +40,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
@@ -47,13 +48,14 @@ use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::{Bookmark, BranchList, Outline};
 use crate::kernel::network::forest::DisjointSets;
 use crate::kernel::network::isolated::Isolated;
+use crate::space::Voxel;
 use crate::threads::each;
 use arrival::Arrival;
 use blocks::Blocks;
 use branch_columns::Columns;
 use branch_regions::BranchRegions;
 use ends::Ends;
-use ranks::Ranks;
+use ranks::RankedSkeleton;
 use row::{Frame, Measures, Row};
 use skeleton_labels::SkeletonLabels;
 
@@ -65,19 +67,20 @@ const MARKED: usize = 16;
 /// The branch table of a whole skeleton, in skan's order: branches with terminals by (start, first step), then isolated
 /// cycles by first voxel.
 ///
-/// Rows are computed block by block, on demand. A table holds eight bytes for each branch and four for each voxel at
+/// Rows are computed block by block, on demand. A table holds eight bytes for each branch and twelve for each voxel at
 /// which branches end.
 #[derive(Debug)]
 pub struct Table<'a, M: Measured = BranchMeasures> {
     parts: Vec<Part<'a, M>>,
-    /// Voxels at which branches end or skeletons begin, including isolated ones.
-    ends: Ends,
+    /// The ranks of the voxels at which branches end or skeletons begin, including isolated ones, in raster order. Such voxels are
+    /// called by their numbers in this list.
+    ranks: Vec<u64>,
     /// The skeleton of each of them.
     skeleton: Vec<u32>,
     /// Voxels without neighbours.
     isolated: &'a [Isolated<M>],
-    /// Ranks of the isolated voxels.
-    isolated_ranks: Vec<u32>,
+    /// Numbers of the isolated voxels.
+    isolated_numbers: Vec<u32>,
     skeletons: u64,
     voxels: u64,
     /// The blocks of branches with terminals, and of isolated cycles.
@@ -97,7 +100,7 @@ struct Part<'a, M: Measured> {
     first: usize,
     /// Number of branches with terminals; isolated cycles follow.
     open: usize,
-    /// Ranks of the ends of each branch.
+    /// Numbers of the ends of each branch.
     nodes: Vec<[u32; 2]>,
     /// Where to read on at every [`MARKED`]th branch.
     marks: Vec<Bookmark>,
@@ -111,30 +114,36 @@ impl<'a, M: OfPixels> Table<'a, M> {
     /// Takes time linear in the number of branches and voxels.
     ///
     /// # Errors
-    /// Of kind `Internal` if a thread has stopped, for example because a branch has voxels that do not belong to the
-    /// skeleton.
+    /// `Data` if there are too many nodes: 2^32 and more. `Internal` if a thread has stopped, for example because a branch has
+    /// voxels that do not belong to the skeleton.
     pub fn new(
         lists: impl IntoIterator<Item = &'a BranchList<M>>,
         isolated: &'a [Isolated<M>],
-        ranks: &Ranks<'_>,
+        ranked: &impl RankedSkeleton,
         threads: usize,
     ) -> Result<Self> {
         let parts = |list: &'a BranchList<M>| (0..list.len()).step_by(PART).map(move |first| (list, first));
         let parts: Vec<(&BranchList<M>, usize)> = lists.into_iter().flat_map(parts).collect();
-        let found = each(&parts, threads, |_, &(list, first)| Ok(Part::new(list, first, ranks)))?;
+        let mut ends = each(&parts, threads, |_, &(list, first)| Ok(ends_of(list, first)))?.concat();
+        ends.extend(isolated.iter().map(|isolated| isolated.voxel));
+        let ends = Ends::new(ends).ok_or_else(|| {
+            Error::data(
+                "branches end at 2^32 voxels or more, and a table has fewer; analyse the image in parts, with --region",
+            )
+        })?;
+        let ranks = ranked.ranks_of(ends.voxels(), threads)?;
+        let found = each(&parts, threads, |_, &(list, first)| Ok(Part::new(list, first, &ends)))?;
         let (parts, beginnings): (Vec<Part<'a, M>>, Vec<_>) = found.into_iter().unzip();
-        let mut lookup = ranks.lookup();
-        let isolated_ranks: Vec<u32> = isolated.iter().map(|isolated| lookup.of(isolated.voxel)).collect();
-        let joined = || parts.iter().flat_map(|part| &part.nodes).chain(beginnings.iter().flatten()).copied();
-        let ends = Ends::new(ranks.voxels(), joined().flatten().chain(isolated_ranks.iter().copied()));
-        let mut components = DisjointSets::new(ends.len());
-        for [a, b] in joined() {
-            components.unite(ends.number(a), ends.number(b));
+        let isolated_numbers: Vec<u32> = isolated.iter().map(|isolated| ends.number(isolated.voxel)).collect();
+        drop(ends);
+        let mut components = DisjointSets::new(ranks.len());
+        for &[a, b] in parts.iter().flat_map(|part| &part.nodes).chain(beginnings.iter().flatten()) {
+            components.unite(a, b);
         }
-        // Numbers ascend with ranks, and the smallest number of a set identifies it.
+        // The smallest number of a set identifies it.
         let mut skeletons = 0;
-        let mut skeleton: Vec<u32> = Vec::with_capacity(ends.len());
-        for number in 0..ends.len() as u32 {
+        let mut skeleton: Vec<u32> = Vec::with_capacity(ranks.len());
+        for number in 0..ranks.len() as u32 {
             let least = components.find(number);
             if least == number {
                 skeleton.push(skeletons);
@@ -144,15 +153,15 @@ impl<'a, M: OfPixels> Table<'a, M> {
             }
         }
         let blocks =
-            [false, true].map(|isolated| Blocks::new(parts.iter().map(|part| part.ends(isolated)), ranks.voxels()));
-        let (skeletons, voxels) = (u64::from(skeletons), ranks.voxels());
+            [false, true].map(|isolated| Blocks::new(parts.iter().map(|part| part.ends(isolated)), ranks.len() as u64));
+        let (skeletons, voxels) = (u64::from(skeletons), ranked.voxels());
         let columns = Columns::skan();
         Ok(Table {
             parts,
-            ends,
+            ranks,
             skeleton,
             isolated,
-            isolated_ranks,
+            isolated_numbers,
             skeletons,
             voxels,
             blocks,
@@ -228,7 +237,7 @@ impl<'a, M: Measured> Table<'a, M> {
         let labels = self.labels.as_ref()?;
         let (mut counts, mut next) = (BTreeMap::new(), 0);
         // The number of a skeleton comes first at its first end.
-        for (rank, &skeleton) in self.ends.ranks().zip(&self.skeleton) {
+        for (&rank, &skeleton) in self.ranks.iter().zip(&self.skeleton) {
             if skeleton == next {
                 *counts.entry(labels.of(rank)).or_default() += 1;
                 next += 1;
@@ -260,11 +269,11 @@ impl<'a, M: Measured> Table<'a, M> {
     pub fn block(&self, block: usize, frame: &Frame) -> Vec<Row<M>> {
         let row = |branch: Branch<M>, nodes: [u32; 2]| Row {
             skeleton_id: u64::from(self.skeleton_of(nodes[0])),
-            node_id_src: u64::from(nodes[0]),
-            node_id_dst: u64::from(nodes[1]),
+            node_id_src: self.rank_of(nodes[0]),
+            node_id_dst: self.rank_of(nodes[1]),
             branch_id: 0,
             measures: Measures::new(&branch, frame),
-            label: self.labels.as_ref().map(|labels| labels.of(nodes[0])),
+            label: self.labels.as_ref().map(|labels| labels.of(self.rank_of(nodes[0]))),
             provisional: self.arrival.map(|arrival| arrival.is_provisional(&branch)),
             region: None,
         };
@@ -276,7 +285,7 @@ impl<'a, M: Measured> Table<'a, M> {
         (before as u64..).zip(rows).map(numbered).collect()
     }
 
-    /// The results of `of` for the branches of a block and the ranks of their ends, in the order of the table.
+    /// The results of `of` for the branches of a block and the numbers of their ends, in the order of the table.
     fn in_block<D>(&self, block: usize, of: impl FnMut(Branch<M>, [u32; 2]) -> D) -> Vec<D> {
         self.numbered_block(block, of).1
     }
@@ -318,21 +327,45 @@ impl<'a, M: Measured> Table<'a, M> {
         bundles
     }
 
-    /// The skeleton of a voxel by its rank. The voxel must be an end of a branch, or isolated.
-    fn skeleton_of(&self, rank: u32) -> u32 {
-        self.skeleton[self.ends.number(rank) as usize]
+    /// The skeleton of an end of a branch or an isolated voxel, by its number.
+    fn skeleton_of(&self, number: u32) -> u32 {
+        self.skeleton[number as usize]
     }
+
+    /// Its rank among all voxels of the skeleton.
+    fn rank_of(&self, number: u32) -> u64 {
+        self.ranks[number as usize]
+    }
+
+    /// The labels of voxels, if the image is of labels.
+    pub fn labels(&self) -> Option<&SkeletonLabels> {
+        self.labels.as_deref()
+    }
+}
+
+/// The voxels at which branches of a list end, or before which their skeletons may begin, each once and in raster order: of the part
+/// that begins with the branch `first`.
+fn ends_of<M: Measured>(list: &BranchList<M>, first: usize) -> Vec<Voxel> {
+    let places = first..list.len().min(first + PART);
+    let mut ends = Vec::with_capacity(2 * places.len());
+    let mut branches = list.range(places);
+    while let Some(Outline { start, end, least, .. }) = branches.outline() {
+        ends.extend([start, end].into_iter().chain((least < start).then_some(least)));
+    }
+    ends.sort_unstable();
+    ends.dedup();
+    ends.shrink_to_fit();
+    ends
 }
 
 impl<'a, M: Measured> Part<'a, M> {
     /// The part of a list that begins with its branch `first`. Also returns, for each branch whose skeleton may begin
-    /// with a voxel other than an end, the ranks of its end and of that voxel.
-    fn new(list: &'a BranchList<M>, first: usize, ranks: &Ranks<'_>) -> (Self, Vec<[u32; 2]>) {
+    /// with a voxel other than an end, the numbers of its end and of that voxel.
+    fn new(list: &'a BranchList<M>, first: usize, ends: &Ends) -> (Self, Vec<[u32; 2]>) {
         let places = first..list.len().min(first + PART);
         let (nodes, marks) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len().div_ceil(MARKED)));
         let mut part = Part { list, first, open: 0, nodes, marks };
         let mut beginnings = Vec::new();
-        let mut lookup = ranks.lookup();
         let mut branches = list.range(places);
         loop {
             let mark = branches.bookmark();
@@ -340,9 +373,9 @@ impl<'a, M: Measured> Part<'a, M> {
             if part.nodes.len().is_multiple_of(MARKED) {
                 part.marks.push(mark);
             }
-            let nodes = [start, end].map(|voxel| lookup.of(voxel));
+            let nodes = [start, end].map(|voxel| ends.number(voxel));
             if least < start {
-                beginnings.push([nodes[0], lookup.of(least)]);
+                beginnings.push([nodes[0], ends.number(least)]);
             }
             part.open += usize::from(!is_isolated_cycle);
             part.nodes.push(nodes);
@@ -350,17 +383,17 @@ impl<'a, M: Measured> Part<'a, M> {
         (part, beginnings)
     }
 
-    /// The branches of the part, with the ranks of the ends of each.
+    /// The branches of the part, with the numbers of the ends of each.
     fn branches(&self) -> impl Iterator<Item = (Branch<M>, [u32; 2])> + '_ {
         self.list.range(self.first..self.first + self.nodes.len()).zip(self.nodes.iter().copied())
     }
 
-    /// The ranks of the ends of isolated cycles, or of branches with terminals.
+    /// The numbers of the ends of isolated cycles, or of branches with terminals.
     fn ends(&self, isolated: bool) -> &[[u32; 2]] {
         if isolated { &self.nodes[self.open..] } else { &self.nodes[..self.open] }
     }
 
-    /// Branches among isolated cycles, or among branches with terminals, with the ranks of their ends.
+    /// Branches among isolated cycles, or among branches with terminals, with the numbers of their ends.
     fn branches_at(
         &self,
         places: Range<usize>,

@@ -31,9 +31,10 @@ pub struct Nodes {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Node {
     voxel: Voxel,
-    radius: Option<Radius>,
+    /// Infinite if it is not known.
+    radius: Radius,
     /// Rank among all skeleton voxels.
-    pub(super) rank: u32,
+    pub(super) rank: u64,
     pub(super) skeleton: u32,
     pub(super) degree: u32,
     /// The junction of the node; [`NO_JUNCTION`] for other nodes.
@@ -41,49 +42,53 @@ pub(super) struct Node {
 }
 
 const NO_JUNCTION: u32 = u32::MAX;
+/// What is not found to be a node.
+const NO_NODE: u32 = u32::MAX - 1;
 
 /// Minimum degree of the voxels of junctions.
 const JUNCTION: u32 = 3;
 
 impl Nodes {
     /// The nodes of a table's branches and isolated voxels, computed on `threads` threads. Takes time linear in the
-    /// number of branches and their voxels, and 48 bytes for each node.
+    /// number of branches and their voxels, and 40 bytes for each node.
     ///
     /// # Errors
     /// Of kind `Internal` if a thread has stopped.
     pub fn new<M: OfRadii>(table: &Table<'_, M>, threads: usize) -> Result<Nodes> {
-        let node = |number: u32, voxel: Voxel, radius: Option<Radius>| Node {
-            voxel,
-            radius,
-            rank: 0,
-            skeleton: table.skeleton[number as usize],
-            degree: 0,
-            junction: NO_JUNCTION,
-        };
+        let unknown = Radius::new(f64::INFINITY, false);
         // Skeletons may begin at voxels that are not nodes.
-        let mut all: Vec<Option<Node>> = vec![None; table.ends.len()];
+        let none = |(&rank, &skeleton): (&u64, &u32)| Node {
+            voxel: Voxel::FIRST,
+            radius: unknown,
+            rank,
+            skeleton,
+            degree: 0,
+            junction: NO_NODE,
+        };
+        let mut nodes: Vec<Node> = table.ranks.iter().zip(&table.skeleton).map(none).collect();
+        let mut found = |number: u32, voxel: Voxel, radius: Option<Radius>, ends: u32| {
+            let node = &mut nodes[number as usize];
+            (node.voxel, node.radius, node.junction) = (voxel, radius.unwrap_or(unknown), NO_JUNCTION);
+            node.degree += ends;
+        };
         let bundles = table.bundles();
         let find = |ends: &mut Vec<(u32, Voxel, Option<Radius>)>, bundle: usize| {
             ends.clear();
-            for (branch, ranks) in bundles[bundle].iter().flat_map(|part| part.branches()) {
+            for (branch, numbers) in bundles[bundle].iter().flat_map(|part| part.branches()) {
                 let radii = branch.measured().radii().ends();
                 for (side, voxel) in [branch.start(), branch.end()].into_iter().enumerate() {
-                    ends.push((table.ends.number(ranks[side]), voxel, radii.map(|radii| radii[side])));
+                    ends.push((numbers[side], voxel, radii.map(|radii| radii[side])));
                 }
             }
         };
         in_turn(bundles.len(), threads, Vec::new, find, |ends| {
-            for &(number, voxel, radius) in ends.iter() {
-                all[number as usize].get_or_insert_with(|| node(number, voxel, radius)).degree += 1;
-            }
+            ends.iter().for_each(|&(number, voxel, radius)| found(number, voxel, radius, 1));
             Ok(())
         })?;
-        for (isolated, &rank) in table.isolated.iter().zip(&table.isolated_ranks) {
-            let (number, radii) = (table.ends.number(rank), isolated.measured.radii().ends());
-            all[number as usize] = Some(node(number, isolated.voxel, radii.map(|[radius, _]| radius)));
+        for (isolated, &number) in table.isolated.iter().zip(&table.isolated_numbers) {
+            found(number, isolated.voxel, isolated.measured.radii().ends().map(|[radius, _]| radius), 0);
         }
-        let ranked = table.ends.ranks().zip(all);
-        let nodes = ranked.filter_map(|(rank, node)| node.map(|node| Node { rank, ..node })).collect();
+        nodes.retain(|node| node.junction != NO_NODE);
         let mut nodes = Nodes { nodes, junctions: 0, labels: table.labels.clone() };
         nodes.join_junctions();
         Ok(nodes)
@@ -154,14 +159,14 @@ impl Nodes {
     fn row(&self, node: &Node, frame: &Frame) -> NodeRow {
         let image_coord = frame.place(node.voxel);
         NodeRow {
-            node_id: u64::from(node.rank),
+            node_id: node.rank,
             skeleton_id: u64::from(node.skeleton),
             junction_id: (node.junction != NO_JUNCTION).then_some(u64::from(node.junction)),
             degree: node.degree,
             image_coord,
             coord: frame.coord(image_coord),
-            radius: node.radius.and_then(Radius::finite),
-            touches_border: node.radius.is_some_and(Radius::touches_border),
+            radius: node.radius.finite(),
+            touches_border: node.radius.touches_border(),
             label: self.labels.as_ref().map(|labels| labels.of(node.rank)),
         }
     }

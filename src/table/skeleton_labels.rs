@@ -1,7 +1,7 @@
 //! Labels at the voxels of a skeleton: of a segmentation, or of the regions of an atlas.
 
 use crate::kernel::network::voxel_list::VoxelList;
-use crate::table::ranks::Ranks;
+use crate::table::ranks::{RankedSkeleton, Ranks};
 
 /// The labels at the skeleton voxels of a chunk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl SkeletonLabels {
     ///
     /// # Panics
     /// If the skeleton has no such voxel.
-    pub fn of(&self, rank: u32) -> i128 {
+    pub fn of(&self, rank: u64) -> i128 {
         self.labels[self.place_of_rank(rank) as usize]
     }
 
@@ -74,7 +74,7 @@ impl SkeletonLabels {
     /// # Panics
     /// If the skeleton has no such voxel.
     #[inline]
-    pub fn place_of_rank(&self, rank: u32) -> u32 {
+    pub fn place_of_rank(&self, rank: u64) -> u32 {
         self.places[rank as usize]
     }
 }

@@ -31,7 +31,7 @@ pub struct Skeletons {
 struct Found {
     first: Voxel,
     /// The rank of one of its voxels.
-    rank: u32,
+    rank: u64,
     /// Corners of its bounding box, both inclusive.
     corners: [Voxel; 2],
     voxels: u64,
@@ -51,7 +51,7 @@ struct Part {
     skeleton: u32,
     first: Voxel,
     /// The rank of an end.
-    rank: u32,
+    rank: u64,
     corners: [Voxel; 2],
     /// Number of voxels that are not ends.
     inner: u64,
@@ -62,7 +62,7 @@ struct Part {
 }
 
 impl Part {
-    fn new<M: OfRadii>(branch: &Branch<M>, skeleton: u32, rank: u32) -> Self {
+    fn new<M: OfRadii>(branch: &Branch<M>, skeleton: u32, rank: u64) -> Self {
         let (mut first, mut corners) = (branch.start(), [branch.start().position(); 2]);
         for voxel in branch.voxels() {
             first = first.min(voxel);
@@ -107,7 +107,9 @@ impl Skeletons {
     ) -> Result<Skeletons> {
         let mut all: Vec<Option<Found>> = vec![None; table.skeletons() as usize];
         let make = |parts: &mut Vec<Part>, block: usize| {
-            *parts = table.in_block(block, |branch, [rank, _]| Part::new(&branch, table.skeleton_of(rank), rank));
+            *parts = table.in_block(block, |branch, [number, _]| {
+                Part::new(&branch, table.skeleton_of(number), table.rank_of(number))
+            });
         };
         in_turn(table.blocks(), threads, Vec::new, make, |parts| {
             for part in parts.drain(..) {
@@ -115,13 +117,13 @@ impl Skeletons {
             }
             Ok(())
         })?;
-        for (isolated, &rank) in table.isolated.iter().zip(&table.isolated_ranks) {
-            let mut found = Found::at(isolated.voxel, rank);
+        for (isolated, &number) in table.isolated.iter().zip(&table.isolated_numbers) {
+            let mut found = Found::at(isolated.voxel, table.rank_of(number));
             if let Some([radius, _]) = isolated.measured.radii().ends() {
                 (found.radii, found.touches_border) = (radius.get(), radius.touches_border());
             }
             found.volume = if found.radii.is_finite() { 0.0 } else { f64::INFINITY };
-            all[table.skeleton_of(rank) as usize] = Some(found);
+            all[table.skeleton_of(number) as usize] = Some(found);
         }
         let mut found: Vec<Found> = all.into_iter().flatten().collect();
         let mut junctions = 0;
@@ -201,7 +203,7 @@ impl Skeletons {
 
 impl Found {
     /// The measures of a skeleton that contains a voxel, before any contribution.
-    fn at(voxel: Voxel, rank: u32) -> Self {
+    fn at(voxel: Voxel, rank: u64) -> Self {
         Found {
             first: voxel,
             rank,

@@ -2,6 +2,7 @@
 //! for the columns that statistics include the results of pandas' `describe`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +11,13 @@ use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::exact::{ExactSum, scaled_spread};
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::measure::radii::OfRadii;
+use crate::kernel::shelf::Shelf;
 use crate::table::branch_columns::{Columns, LENGTH};
 use crate::table::changes::{AddedUp, Counts, length_in_class};
 use crate::table::classes::class_end;
 use crate::table::columns::Column;
 use crate::table::row::Measures;
+use crate::table::runs::Runs;
 use crate::table::tally::{self, Tally};
 
 /// Statistics of the rows that were added and not removed. They depend on these rows alone, to the last bit, and not on
@@ -47,6 +50,17 @@ impl<M: Measured> Statistics<M> {
         let length_and_radius = columns.length_and_radius();
         let columns = columns.described().into_iter().map(|column| (column, Distribution::default())).collect();
         Statistics { kinds: [0; 4], isolated_cycles: 0, columns, length_and_radius, classes: BTreeMap::new() }
+    }
+
+    /// The same, with a shelf for the numbers of which quartiles are made, but for some thousands of each column. For rows that are
+    /// only added.
+    #[must_use]
+    pub fn with_shelf(mut self, shelf: &Arc<dyn Shelf>) -> Self {
+        for (_, distribution) in &mut self.columns {
+            distribution.pending.allow_only(SHELVED);
+            distribution.runs = Some(Runs::new(Arc::clone(shelf)));
+        }
+        self
     }
 
     /// Adds a row. Takes time logarithmic in the number of rows, amortised.
@@ -191,12 +205,17 @@ pub struct Describe {
     pub max: Option<f64>,
 }
 
+/// Numbers of a column that wait in memory for others, before they go to a shelf together.
+const SHELVED: usize = if cfg!(test) { 5 } else { 1 << 13 };
+
 /// A changing set of numbers, with their exact sums.
 #[derive(Clone, Debug, Default)]
 struct Distribution {
-    /// Changes that are not yet in the tally and the sums.
+    /// Changes that are not yet in the tally or the runs, nor in the sums.
     pending: Counts,
     tally: Tally,
+    /// In place of the tally, where numbers go to a shelf.
+    runs: Option<Runs>,
     count: i64,
     sum: ExactSum,
     squares: ExactSum,
@@ -215,7 +234,10 @@ impl Distribution {
         // Removed numbers may be added only later, so removals wait for the next snapshot.
         if self.pending.change(key, difference) && !self.pending.removes() {
             self.settle();
-            self.pending.allow(self.tally.distinct());
+            match &self.runs {
+                Some(_) => self.pending.allow_only(SHELVED),
+                None => self.pending.allow(self.tally.distinct()),
+            }
         }
     }
 
@@ -226,8 +248,28 @@ impl Distribution {
             self.sum.add(value, difference);
             self.squares.add_square(value, difference);
         }
-        self.tally.change(self.pending.changes());
+        match &mut self.runs {
+            Some(runs) => runs.add(self.pending.changes()),
+            None => self.tally.change(self.pending.changes()),
+        }
         self.pending.clear();
+    }
+
+    /// The numbers at some places in ascending order, from 0; `None` beyond the last.
+    fn at<const N: usize>(&self, places: [u64; N]) -> [Option<f64>; N] {
+        let Some(runs) = &self.runs else { return places.map(|place| self.tally.nth(place)) };
+        let (mut found, mut order) = ([None; N], std::array::from_fn::<usize, N, _>(|at| at));
+        order.sort_by_key(|&at| places[at]);
+        let (mut entries, mut until, mut number) = (runs.merged(), 0, None);
+        for at in order {
+            while until <= places[at] {
+                let Some((key, count)) = entries.next() else { return found };
+                until += u64::try_from(count).unwrap_or(0);
+                number = Some(tally::value(key));
+            }
+            found[at] = number;
+        }
+        found
     }
 
     fn describe(&mut self) -> Describe {
@@ -236,11 +278,13 @@ impl Distribution {
         if count == 0 {
             return Describe::default();
         }
-        let quantile = |quarters: u64| {
-            let place = (count - 1) as f64 * (quarters as f64 / 4.0);
-            let below = self.tally.nth(place as u64)?;
-            let above = self.tally.nth(place as u64 + 1).unwrap_or(below);
-            Some(below + (above - below) * place.fract())
+        let places = [0.0, 1.0, 2.0, 3.0, 4.0].map(|quarters| (count - 1) as f64 * (quarters / 4.0));
+        let [a, b, c, d, e] = places.map(|place| place as u64);
+        let numbers = self.at([a, a + 1, b, b + 1, c, c + 1, d, d + 1, e, e + 1]);
+        let quantile = |quarters: usize| {
+            let below = numbers[2 * quarters]?;
+            let above = numbers[2 * quarters + 1].unwrap_or(below);
+            Some(below + (above - below) * places[quarters].fract())
         };
         let spread = scaled_spread(count, &self.sum, &self.squares);
         let pairs = count as f64 * (count - 1) as f64;
@@ -268,6 +312,7 @@ mod tests {
     use crate::kernel::network::branch::BranchKind;
     use crate::kernel::network::step::{Lengths, Step};
     use crate::space::{Spacing, Voxel};
+    use crate::table::runs::tests::List;
 
     /// A row whose length is `value`, and its radius a tenth of that.
     fn row(value: f64) -> Measures {
@@ -353,6 +398,10 @@ mod tests {
             kept.iter().rev().for_each(|&value| winding.add(&row(value)));
             passing.iter().for_each(|&value| winding.remove(&row(value)));
             prop_assert_eq!(all(&mut winding), all(&mut straight));
+            let shelf: Arc<dyn Shelf> = Arc::new(List::default());
+            let mut shelved = Statistics::default().with_shelf(&shelf);
+            kept.iter().rev().for_each(|&value| shelved.add(&row(value)));
+            prop_assert_eq!(all(&mut shelved), all(&mut straight));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::grid::ChunkId;
 use crate::kernel::measure::Known;
 use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::measure::radii::{Radii, Radius};
+use crate::kernel::measure::radius_list::RadiusList;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::space::Voxel;
 
@@ -44,7 +45,7 @@ impl WireRecord for (ChunkId, Arc<Skeleton<Known>>) {
         size_of::<Header>()
             + values_bytes::<Voxel>(self.1.voxels.len())
             + values
-            + values_bytes::<u64>(bits(radii).len())
+            + values_bytes::<u64>(known(radii).map_or(0, RadiusList::len))
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
@@ -55,7 +56,7 @@ impl WireRecord for (ChunkId, Arc<Skeleton<Known>>) {
             PixelValues::Integers(_) => INTEGERS,
             PixelValues::Floats(_) => FLOATS,
         };
-        let radii = bits(radii);
+        let radii: Vec<u64> = known(radii).into_iter().flat_map(RadiusList::iter).map(Radius::bits).collect();
         let (voxels, counted) = (skeleton.voxels.len() as u64, radii.len() as u64);
         write_header(out, &Header { chunk: *chunk, voxels, values: form, radii: counted })?;
         write_values(out, &skeleton.voxels.to_vec())?;
@@ -64,7 +65,7 @@ impl WireRecord for (ChunkId, Arc<Skeleton<Known>>) {
             PixelValues::Integers(values) => write_values(out, values)?,
             PixelValues::Floats(values) => write_values(out, values)?,
         }
-        write_values(out, radii)
+        write_values(out, &radii)
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
@@ -81,17 +82,17 @@ impl WireRecord for (ChunkId, Arc<Skeleton<Known>>) {
             _ if radii != count => return Err(damaged("it has another number of radii than of voxels")),
             _ => {
                 let radii: Option<Vec<Radius>> = bytes.values(count)?.into_iter().map(Radius::from_bits).collect();
-                Radii::Known(radii.ok_or_else(|| damaged("it has a radius that is none"))?)
+                Radii::Known(radii.ok_or_else(|| damaged("it has a radius that is none"))?.into())
             }
         };
         Ok((chunk, Arc::new(Skeleton { voxels: voxels.into(), values: Arc::new((values, radii)) })))
     }
 }
 
-/// The bits of radii; nothing if they are unknown.
-fn bits(radii: &Radii) -> &[u64] {
+/// The radii, if they are known.
+fn known(radii: &Radii) -> Option<&RadiusList> {
     match radii {
-        Radii::Unknown => &[],
-        Radii::Known(radii) => Radius::all_bits(radii),
+        Radii::Unknown => None,
+        Radii::Known(radii) => Some(radii),
     }
 }

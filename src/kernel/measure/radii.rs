@@ -5,85 +5,17 @@
 
 use std::f64::consts::PI;
 
-use bytemuck::NoUninit;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
 use super::channel::{Channel, Measured, PathSum};
 use super::moments::Moments;
 use super::numbers::InOrder;
+pub use super::radius::Radius;
+use super::radius_list::RadiusList;
 use crate::kernel::network::step::{Lengths, Step};
 use crate::kernel::varint;
 use crate::space::Voxel;
-
-/// The radius at a voxel, and whether the object there may continue outside the image.
-#[derive(Clone, Copy, NoUninit, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[repr(transparent)]
-pub struct Radius(
-    /// Radii are above zero, so the sign holds whether the voxel touches the border.
-    Bits,
-);
-
-impl Radius {
-    /// A radius above zero; infinite for a mask without background.
-    pub fn new(radius: f64, touches_border: bool) -> Self {
-        debug_assert!(radius > 0.0, "a radius is above zero, not {radius}");
-        Radius(Bits::from(if touches_border { -radius } else { radius }))
-    }
-
-    /// The radius; infinite for a mask without background.
-    #[inline]
-    pub fn get(self) -> f64 {
-        self.0.get().abs()
-    }
-
-    /// The radius; `None` for a mask without background.
-    pub fn finite(self) -> Option<f64> {
-        Some(self.get()).filter(|radius| radius.is_finite())
-    }
-
-    /// Whether the voxel lies in the outermost layer of the image, or nearer to its bounds than to the background.
-    #[inline]
-    pub fn touches_border(self) -> bool {
-        self.0.get().is_sign_negative()
-    }
-
-    /// The bits of radii, for [`Radius::from_bits`].
-    pub fn all_bits(radii: &[Radius]) -> &[u64] {
-        bytemuck::cast_slice(radii)
-    }
-
-    /// The radius with these bits; `None` if there is none.
-    pub fn from_bits(bits: u64) -> Option<Radius> {
-        let radius = f64::from_bits(bits);
-        (radius.abs() > 0.0).then(|| Radius(radius.into()))
-    }
-
-    /// At unit spacing a radius is the square root of an integer, which takes one or two bytes.
-    fn write(self, bytes: &mut Vec<u8>) {
-        let radius = self.get();
-        let square = (radius * radius).round();
-        let touches = u64::from(self.touches_border());
-        if square < (1u64 << 50) as f64 && square.sqrt() == radius {
-            varint::push(bytes, (square as u64) << 2 | touches << 1);
-        } else {
-            varint::push(bytes, touches << 1 | 1);
-            Bits::from(radius).write(bytes);
-        }
-    }
-
-    fn read(bytes: &[u8], at: &mut usize) -> Option<Self> {
-        let head = varint::read(bytes, at)?;
-        let radius = if head & 1 == 0 { ((head >> 2) as f64).sqrt() } else { Bits::read(bytes, at)?.get() };
-        (radius > 0.0).then(|| Radius::new(radius, head & 2 != 0))
-    }
-}
-
-impl std::fmt::Debug for Radius {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.get(), if self.touches_border() { " at the border" } else { "" })
-    }
-}
 
 /// Radii at the voxels of a chunk's skeleton, in the order of the voxels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,7 +23,7 @@ pub enum Radii {
     /// Radii were not requested.
     Unknown,
     /// One radius for each voxel.
-    Known(Vec<Radius>),
+    Known(RadiusList),
 }
 
 impl Radii {
@@ -99,7 +31,7 @@ impl Radii {
     pub fn at(&self, place: usize) -> Option<Radius> {
         match self {
             Radii::Unknown => None,
-            Radii::Known(radii) => radii.get(place).copied(),
+            Radii::Known(radii) => radii.get(place),
         }
     }
 
@@ -111,7 +43,9 @@ impl Radii {
     pub fn select(&self, places: &[usize]) -> Self {
         match self {
             Radii::Unknown => Radii::Unknown,
-            Radii::Known(radii) => Radii::Known(places.iter().map(|&at| radii[at]).collect()),
+            Radii::Known(radii) => {
+                places.iter().map(|&at| radii.get(at).unwrap_or_else(|| panic!("no radius {at}"))).collect()
+            }
         }
     }
 
@@ -119,7 +53,7 @@ impl Radii {
     pub fn largest(&self) -> f64 {
         match self {
             Radii::Unknown => 0.0,
-            Radii::Known(radii) => radii.iter().map(|radius| radius.get()).fold(0.0, f64::max),
+            Radii::Known(radii) => radii.occurring().iter().map(|radius| radius.get()).fold(0.0, f64::max),
         }
     }
 
@@ -163,7 +97,8 @@ impl Channel for Radii {
         match self {
             Radii::Unknown => RadiiAlong(None),
             Radii::Known(radii) => {
-                RadiiAlong(Some(path.iter().map(|&place| f64::from(radii[place as usize].0)).collect()))
+                let radius = |&place: &u32| radii.get(place as usize).expect("a radius for each voxel");
+                RadiiAlong(Some(path.iter().map(|place| f64::from(radius(place).0)).collect()))
             }
         }
     }

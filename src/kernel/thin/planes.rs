@@ -27,7 +27,7 @@
 //! one, because its deletions may reach them, and the others go on to the next gate. When all planes wait at one gate,
 //! nothing is left to do.
 //!
-//! Of the planes that sleep at a gate, those beyond a few are put on a [`Shelf`], if there is one.
+//! Of the planes that sleep at a gate, those beyond a few are put on a [`Shelf`](crate::kernel::shelf::Shelf), if there is one.
 //!
 //! So the planes that are awake are those between the first that still changes and the newest that was read, and their number
 //! follows from the number of sub-iterations (a plane for each, and those that wait to enter together), not from the depth
@@ -38,7 +38,6 @@ mod gate;
 mod packed;
 mod plane;
 mod seams;
-mod shelf;
 mod sleep;
 mod stage;
 mod sweep;
@@ -49,7 +48,6 @@ pub use self::gate::Gate;
 pub use self::packed::PackedPlane;
 pub use self::plane::Plane;
 pub use self::seams::SeamWriter;
-pub use self::shelf::Shelf;
 pub use self::stage::DIRECTIONS;
 pub use self::sweep::{LoadParts, PackedPassage, Passage, SaveParts, Sweep};
 use crate::kernel::mask::{Layout, TAIL};

@@ -248,6 +248,11 @@ impl<C: Channel> Team<C> {
         }
     }
 
+    /// Whether the run has failed: then nothing more comes of it.
+    fn has_failed(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.attic().has_failed())
+    }
+
     /// Begins to find the radii of some of the skeletons that are concerned.
     fn begin(&mut self, most: usize) -> BTreeMap<ChunkId, Distances> {
         let mut begun = BTreeMap::new();
@@ -271,6 +276,12 @@ impl<C: Channel> Team<C> {
     /// Goes on with all that waits, and begins with more while few do; notes which masks are missing, by whom they are to be
     /// asked for.
     fn search(&mut self, asks: &mut [Vec<ChunkId>]) {
+        if self.has_failed() {
+            // Masks may be lost, and without them a search goes far.
+            self.waiting.clear();
+            self.affected.clear();
+            return;
+        }
         let most = if self.space.grid.processes() > 1 { MOST_WAITING_APART } else { MOST_WAITING };
         let mut next = std::mem::take(&mut self.waiting);
         loop {
@@ -315,6 +326,9 @@ impl<C: Channel> Team<C> {
         self.originals.close();
         self.kept_radii.take().iter().for_each(KeptRadii::flush);
         let (mut found, mut changed) = (std::mem::take(&mut self.found), std::mem::take(&mut self.changed));
+        if self.has_failed() {
+            return Vec::new();
+        }
         let touched: BTreeSet<ChunkId> = found.keys().chain(changed.keys()).copied().collect();
         let mut changes = Vec::new();
         for id in touched {

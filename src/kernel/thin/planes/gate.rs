@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Plane, Shelf};
+use super::Plane;
+use crate::kernel::shelf::Shelf;
 
 /// Planes that wait, in order.
 #[derive(Debug, Default)]

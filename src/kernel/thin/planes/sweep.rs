@@ -12,7 +12,8 @@ pub use self::kept::{LoadParts, SaveParts};
 use super::bench::Bench;
 use super::gate::Gate;
 use super::stage::Stage;
-use super::{DIRECTIONS, PackedPlane, Plane, PlaneLayout, SeamWriter, Shelf};
+use super::{DIRECTIONS, PackedPlane, Plane, PlaneLayout, SeamWriter};
+use crate::kernel::shelf::Shelf;
 use crate::kernel::thin::lee::Retest;
 
 /// Planes that may be on their way between two workers, beside those that their stages hold.

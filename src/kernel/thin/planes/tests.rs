@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use super::{Passage, Plane, PlaneLayout, Shelf, Sweep};
+use super::{Passage, Plane, PlaneLayout, Sweep};
 use crate::grid::Grid;
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::shelf::Shelf;
 use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Partition;
