@@ -42,6 +42,11 @@ pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
     Ok(analysis)
 }
 
+/// The same, without a word, and without solving gains: to tell what an analysis would read.
+pub(crate) fn look_at(options: &RunOptions) -> Result<Analysis> {
+    Analysis::open(&options.image.input, &parameters(options)?, &resources(options, &Seat::Alone)?)
+}
+
 /// Prints what the program understands of the image, unless quiet.
 pub(crate) fn print_headline(name: &str, image: &Image, quiet: bool) {
     let fields = [("image", serde_json::to_value(image).unwrap_or_default())];

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anabranch::analysis::workers;
-use anabranch::compare::{GroupRule, distinct_names};
+use anabranch::compare::{GroupRule, Sample, distinct_names};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::threads;
 
@@ -143,10 +143,24 @@ fn analyse_all(
     Ok(failures)
 }
 
-/// Whether an image has results that were made with these options.
+/// Whether an image has results that were made of it as it is now with these options, and that are whole.
 fn is_kept(options: &BatchOptions, task: &Task) -> Result<bool> {
-    let key = Key::of(&task.options(options)?)?;
-    Ok(Key::in_results(&task.out).is_some_and(|earlier| earlier == key))
+    let Some(earlier) = Key::in_results(&task.out) else { return Ok(false) };
+    let options = task.options(options)?;
+    // What is wrong with the image is said when it is analysed.
+    let Ok(analysis) = analysis::look_at(&options) else { return Ok(false) };
+    Ok(Key::of(&options, &analysis)?.is_of(&earlier) && is_whole(&task.out))
+}
+
+/// Whether all outputs are there that a run has written, and the table has as many rows as the summary says.
+fn is_whole(out: &Path) -> bool {
+    let json = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(out.join(name)).unwrap_or_default()).unwrap_or_default()
+    };
+    let (run, summary) = (json("run.json"), json("summary.json"));
+    let Some(outputs) = run["outputs"].as_array() else { return false };
+    let are_there = outputs.iter().all(|name| name.as_str().is_some_and(|name| out.join(name).exists()));
+    are_there && Sample::read("", out).is_ok() && summary["branches"].is_u64()
 }
 
 /// How many branches some results have, for people.

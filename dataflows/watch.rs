@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anabranch::analysis::Analysis;
 use anabranch::error::{Error, Kind, Result};
@@ -138,7 +138,7 @@ fn follow(
     print(&format!("watching {}; Ctrl-C ends\n", run.image.input.display()), quiet);
     if begun {
         // The state may have been left before its outputs were written.
-        close_readable(&mut epochs, &mut follower, live, &[])?;
+        close_readable(&mut epochs, &mut follower, live, &[], interrupt)?;
     }
     status::waiting();
     while let FollowStep::Changed(source, chunks) = follower.wait()? {
@@ -168,7 +168,7 @@ fn follow(
         }
         let said = epochs.of.analysis.source.warnings();
         source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text));
-        close(&mut epochs, &mut follower, live, source, &chunks)?;
+        close(&mut epochs, &mut follower, live, source, &chunks, interrupt)?;
         status::waiting();
     }
     if run.out.join("run.json").is_file() {
@@ -198,22 +198,28 @@ fn close(
     live: &mut Live,
     source: Arc<dyn Source>,
     chunks: &[ChunkId],
+    interrupt: &Interrupt,
 ) -> Result<()> {
     epochs.of.follow(source)?;
     for &chunk in chunks {
         epochs.of.session.refresh(chunk)?;
     }
-    let unread = close_readable(epochs, follower, live, chunks)?;
+    let unread = close_readable(epochs, follower, live, chunks, interrupt)?;
     chunks.iter().filter(|chunk| !unread.contains(chunk)).for_each(|&chunk| follower.succeeded(chunk));
     Ok(())
 }
 
-/// Closes an epoch in which chunks are read. Those that cannot be read stay as they were, and are returned.
+/// How long an image that changes while all of it is read is left alone before it is read again.
+const BREATH: Duration = Duration::from_millis(500);
+
+/// Closes an epoch in which chunks are read. Those that cannot be read stay as they were, and are returned; all of them, where the
+/// program is asked to end while the image goes on changing.
 fn close_readable(
     epochs: &mut ShownEpochs,
     follower: &mut Follower,
     live: &mut Live,
     chunks: &[ChunkId],
+    interrupt: &Interrupt,
 ) -> Result<BTreeSet<ChunkId>> {
     let started = Instant::now();
     let mut unread = BTreeSet::new();
@@ -223,6 +229,13 @@ fn close_readable(
             Ok(closed) => break closed,
             Err(error) => error,
         };
+        if error.may_pass() {
+            if interrupt.stop.happened() {
+                return Ok(chunks.iter().copied().collect());
+            }
+            std::thread::sleep(BREATH);
+            continue;
+        }
         if error.kind() != Kind::Data || error.chunk().is_none() {
             return Err(error);
         }

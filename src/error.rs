@@ -75,6 +75,8 @@ struct Inner {
     path: Option<String>,
     chunk: Option<ChunkId>,
     cause: Option<Cause>,
+    /// Whether the same call may succeed, since the input changes.
+    passes: bool,
 }
 
 /// The text of an error's cause.
@@ -96,7 +98,7 @@ impl Error {
     /// An error of a kind, with a sentence that says what is wrong and what to do.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = line(&masked_words(&message.into()), SENTENCE);
-        Error(Arc::new(Inner { kind, message, path: None, chunk: None, cause: None }))
+        Error(Arc::new(Inner { kind, message, path: None, chunk: None, cause: None, passes: false }))
     }
 
     /// An error of kind [`Kind::Usage`].
@@ -112,6 +114,18 @@ impl Error {
     /// An error of kind [`Kind::Internal`].
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(Kind::Internal, message)
+    }
+
+    /// The error, of an input that changes while it is read: it may pass.
+    #[must_use]
+    pub(crate) fn passing(mut self) -> Self {
+        Arc::make_mut(&mut self.0).passes = true;
+        self
+    }
+
+    /// Whether the same call may succeed later, since the input was changing while it was read.
+    pub fn may_pass(&self) -> bool {
+        self.0.passes
     }
 
     /// The error, at a file or folder.

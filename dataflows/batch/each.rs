@@ -20,16 +20,17 @@ pub(super) fn analyse(options: &RunOptions, workers: Option<usize>) -> Result<()
     end_with_starter();
     let started = Instant::now();
     let mut options = options.clone();
-    // What the results depend on was read before them: an image that changes meanwhile is analysed again.
-    let key = Key::of(&options)?.into_value();
     (options.resources.workers, options.output.quiet) = (workers, true);
     let analysis = analysis::open(&options, &Seat::of(&options)?)?;
-    let own = |_: &_| false;
+    // What the results depend on is read before them: an image that changes meanwhile is analysed again.
+    let key = Key::of(&options, &analysis)?;
+    // Results of the same are made again where they are not whole any more, or where files on a server have no marks.
+    let own = |_: &_| Key::in_results(&options.out).is_some_and(|earlier| key.may_be_of(&earlier));
     let folder = interrupt::stage(|| open_folder(&options.out, options.output.overwrite, own), OutputFolder::remover)?;
     let results = analysis.run_into(Some(&folder), Running::default())?;
     freed::give_back();
     let mut circumstances = circumstances(&options);
-    circumstances.batch = Some(key);
+    circumstances.batch = Some(key.into_value());
     let to = Destination {
         started,
         strict: options.strict,

@@ -1,9 +1,9 @@
 //! What the results of an image depend on, to tell whether they must be made again.
 
 use std::fs;
-use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::path::{Path, PathBuf};
 
+use anabranch::analysis::Analysis;
 use anabranch::error::{Error, Result};
 use anabranch::store::{is_address, resolved};
 use serde_json::{Value, json};
@@ -12,16 +12,16 @@ use crate::analysis::{parameters, picture};
 use crate::arguments::RunOptions;
 use crate::export::each_once;
 
-/// Everything that the results of an image depend on: its path, the sizes and times of its files, and the options.
-#[derive(Clone, Debug, PartialEq)]
+/// Everything that the results of an image depend on: its path, the sizes and times of all files that are read, and the options.
+#[derive(Clone, Debug)]
 pub(super) struct Key(Value);
 
 impl Key {
-    /// That of a run.
+    /// That of a run, whose analysis was opened and has read nothing yet.
     ///
     /// # Errors
-    /// `Usage` if the options contradict each other.
-    pub(super) fn of(options: &RunOptions) -> Result<Key> {
+    /// `Usage` if the options contradict each other; if the operating system cannot read the files' metadata.
+    pub(super) fn of(options: &RunOptions, analysis: &Analysis) -> Result<Key> {
         let parameters = serde_json::to_value(parameters(options)?)
             .map_err(|error| Error::internal("parameters cannot be written as JSON").because(error))?;
         let exports: Vec<&str> = each_once(&options.export).iter().map(|format| format.name()).collect();
@@ -30,12 +30,15 @@ impl Key {
         let tiles = [&options.image.tiles.background, &options.image.tiles.flat_field];
         let files =
             [Some(&options.image.input)].into_iter().chain(foreground.into_iter().chain(tiles).map(Option::as_ref));
+        let name = |path: &PathBuf| if is_address(path) { path.clone() } else { resolved(path) };
         Ok(Key(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "parameters": parameters,
             "exports": exports,
             "picture": format!("{:?}", picture(options)),
-            "files": files.flatten().map(|path| mark(path)).collect::<Vec<_>>(),
+            "files": files.flatten().map(|path| name(path).to_string_lossy().into_owned()).collect::<Vec<_>>(),
+            // As text: JSON's numbers are not read alike everywhere.
+            "marks": analysis.hash_of_files()?.map(|hash| format!("{hash:016x}")),
         })))
     }
 
@@ -45,27 +48,21 @@ impl Key {
         run.get("batch").filter(|key| !key.is_null()).cloned().map(Key)
     }
 
+    /// Whether results with another key are what this one stands for. Never, if it is not known what the files were.
+    pub(super) fn is_of(&self, earlier: &Key) -> bool {
+        self.0["marks"].is_string() && self.0 == earlier.0
+    }
+
+    /// Whether they may be: the same, or it is not known what the files were.
+    pub(super) fn may_be_of(&self, earlier: &Key) -> bool {
+        let marks = |key: &Key| if self.0["marks"].is_string() { key.0["marks"].clone() } else { Value::Null };
+        let [mut one, mut other] = [self, earlier].map(|key| key.0.clone());
+        (one["marks"], other["marks"]) = (marks(self), marks(earlier));
+        one == other
+    }
+
     /// The key as it is written.
     pub(super) fn into_value(self) -> Value {
         self.0
     }
-}
-
-/// Path, bytes and youngest time of the files of an image. What cannot be read is nothing here, and refused by the run.
-fn mark(path: &Path) -> Value {
-    if is_address(path) {
-        return json!([path.to_string_lossy()]);
-    }
-    let (mut bytes, mut youngest, mut open) = (0, 0, vec![path.to_owned()]);
-    while let Some(next) = open.pop() {
-        let Ok(metadata) = fs::metadata(&next) else { continue };
-        if metadata.is_dir() {
-            open.extend(fs::read_dir(&next).into_iter().flatten().flatten().map(|entry| entry.path()));
-            continue;
-        }
-        bytes += metadata.len();
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        youngest = youngest.max(modified.map_or(0, |time| time.as_nanos()));
-    }
-    json!([resolved(path).to_string_lossy(), bytes, youngest.to_string()])
 }

@@ -33,6 +33,10 @@ pub struct Outputs {
     pub skeleton: Box<dyn Source>,
 }
 
+/// Columns that every branch table has.
+const NEEDED: [&str; 6] =
+    ["skeleton_id", "node_id_src", "node_id_dst", "branch_distance", "branch_type", "euclidean_distance"];
+
 impl std::fmt::Debug for Outputs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outputs").field("table", &self.table).field("summary", &self.summary).finish_non_exhaustive()
@@ -61,6 +65,7 @@ impl Outputs {
         let optional = |name: &str| folder.join(name).exists().then(|| table(name)).transpose();
         let (nodes, skeletons, atlas) = (optional(NODES)?, optional(SKELETONS)?, optional(ATLAS)?);
         let table = table(BRANCHES)?;
+        table.require(&NEEDED).map_err(|error| error.at(folder.join(BRANCHES)))?;
         // Labels have all bits; ones are ones.
         let options = OpenOptions { labels: true, ..OpenOptions::default() };
         let skeleton = open(&folder.join("skeleton.zarr"), &options)?;

@@ -112,6 +112,25 @@ impl Analysis {
         Ok(Verdict::Stand(Standing { held, names, chunks: Selection::All.count(&self.grid) }))
     }
 
+    /// A hash of the sizes and times of all files that the results depend on: of the image, of its mask, atlas and intensities. `None`
+    /// if they cannot be told, as on servers.
+    ///
+    /// # Errors
+    /// If the operating system cannot read the metadata.
+    pub fn hash_of_files(&self) -> Result<Option<u64>> {
+        let intensity = self.source.intensity();
+        let bounds = self.grid.bounds();
+        let mut marks = Vec::new();
+        for source in [Some(&self.source), intensity.as_ref()].into_iter().flatten() {
+            match source.marks(&[bounds])?.pop().flatten() {
+                Some(marked) => marks.push(marked.mark),
+                None => return Ok(None),
+            }
+        }
+        let beside = self.beside_now(None)?;
+        Ok(beside.map(|beside| XxHash3_64::oneshot(format!("{marks:?} {beside}").as_bytes())))
+    }
+
     /// A hash of what the outputs depend on besides the image's values, the parameters and the plan; `None` if that cannot be
     /// told without reading it. To be taken before an epoch.
     pub(super) fn beside(&self, arrival: Option<&Arrival>) -> Result<Option<u64>> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::branches::{BranchValues, PerBranch};
 use crate::error::{Error, Kind, Result};
 use crate::store::file::read_failed;
+use crate::store::output::folder::BRANCHES;
 use crate::store::units::{LengthUnit, unit_name};
 
 /// The results of an image.
@@ -86,6 +87,14 @@ impl Sample {
             let message = "holds results without branches; give the folder that `anabranch run` wrote to";
             return Err(Error::data(message).at(folder));
         }
+        let branches = BranchValues::read(folder)?;
+        if summary["branches"].as_u64() != Some(branches.rows) {
+            let message = format!(
+                "has {} rows, and the summary beside it is of {} branches; run the analysis again",
+                branches.rows, summary["branches"]
+            );
+            return Err(Error::data(message).at(folder.join(BRANCHES)));
+        }
         Ok(Sample {
             name: name.into(),
             folder: folder.to_owned(),
@@ -95,7 +104,7 @@ impl Sample {
             unit: parameters["unit"].as_str().and_then(unit_name),
             version: summary["version"].as_str().unwrap_or_default().to_owned(),
             image_key: run["image"].clone(),
-            branches: BranchValues::read(folder)?,
+            branches,
             scale: Scale::Times(1.0),
             summary,
         })

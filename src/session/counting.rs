@@ -35,6 +35,9 @@ impl Counting {
     /// The threshold of values of a type, after chunks have gone and others have changed. Of chunks that have not changed,
     /// counts are used again where they fit; where the least or the largest value of a float image has moved, all of it is
     /// counted again; where counts are not kept by chunk, all of the image is counted again after any change.
+    ///
+    /// # Errors
+    /// Those of `count`, and of the method. What was counted of chunks before the call stays then.
     pub(super) fn threshold(
         &mut self,
         gone: &BTreeSet<ChunkId>,
@@ -46,9 +49,27 @@ impl Counting {
             self.found = Some(found);
             return Ok(found);
         }
+        let mut earlier: Vec<(ChunkId, Option<Counted>)> =
+            gone.iter().filter_map(|&chunk| Some((chunk, Some(self.counted.remove(&chunk)?)))).collect();
+        earlier.extend(changed.iter().map(|&chunk| (chunk, self.counted.insert(chunk, Counted::default()))));
+        let before = earlier.iter().filter_map(|(_, counted)| counted.clone()).collect();
+        let found = self.find(before, dtype, count);
+        if found.is_err() {
+            // A chunk that cannot be read may be left out the next time.
+            self.total = None;
+            for (chunk, counted) in earlier {
+                match counted {
+                    Some(counted) => self.counted.insert(chunk, counted),
+                    None => self.counted.remove(&chunk),
+                };
+            }
+        }
+        found
+    }
+
+    /// Finds the threshold by passes over the chunks that have not been counted, with `before` of those that have changed or gone.
+    fn find(&mut self, mut before: Vec<Counted>, dtype: Dtype, count: &mut CountChunks<'_>) -> Result<f64> {
         let mut finder = ThresholdFinder::new(self.method, dtype);
-        let mut before: Vec<Counted> = gone.iter().filter_map(|chunk| self.counted.remove(chunk)).collect();
-        before.extend(changed.iter().filter_map(|&chunk| self.counted.insert(chunk, Counted::default())));
         let (mut finding, mut pass) = (finder.first(), 0);
         loop {
             let empty = match finding {
@@ -115,5 +136,64 @@ impl Counting {
     /// What was counted of some chunks.
     pub(super) fn counted(&self, chunks: &BTreeSet<ChunkId>) -> BTreeMap<ChunkId, Counted> {
         chunks.iter().filter_map(|chunk| Some((*chunk, self.counted.get(chunk)?.clone()))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::Voxels;
+    use crate::error::Error;
+
+    /// Counts chunks of one value each, and fails at those that cannot be read.
+    fn reader(
+        values: &BTreeMap<ChunkId, f64>,
+        torn: BTreeSet<ChunkId>,
+    ) -> impl FnMut(&BTreeSet<ChunkId>, Count) -> Result<Vec<CountedPart>> {
+        move |chunks: &BTreeSet<ChunkId>, empty: Count| {
+            if let Some(&chunk) = chunks.intersection(&torn).next() {
+                return Err(Error::data("is torn").in_chunk(chunk));
+            }
+            let of = |&chunk: &ChunkId| {
+                let mut count = empty.clone();
+                count.add(&Voxels::filled(Dtype::U8, [2; 3], values[&chunk]))?;
+                Ok((Some(chunk), PackedCount::new(&count)?))
+            };
+            chunks.iter().map(of).collect()
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_cannot_be_read_is_left_out_the_next_time() {
+        let chunk = |x| ChunkId::at([0, 0, x]);
+        let mut values: BTreeMap<ChunkId, f64> = (0..4).map(|x| (chunk(x), 10.0 * x as f64)).collect();
+        let all: BTreeSet<ChunkId> = values.keys().copied().collect();
+        let (none, torn) = (BTreeSet::new(), BTreeSet::from([chunk(3)]));
+        let anew = |values: &BTreeMap<ChunkId, f64>| {
+            let chunks = values.keys().copied().collect();
+            let mut reader = reader(values, BTreeSet::new());
+            Counting::new(ThresholdMethod::Otsu).threshold(&BTreeSet::new(), &chunks, Dtype::U8, &mut reader).unwrap()
+        };
+        let mut counting = Counting::new(ThresholdMethod::Otsu);
+        // It is torn from the beginning.
+        assert!(counting.threshold(&none, &all, Dtype::U8, &mut reader(&values, torn.clone())).is_err());
+        let others = &all - &torn;
+        let of_others = counting.threshold(&none, &others, Dtype::U8, &mut reader(&values, torn.clone())).unwrap();
+        let mut known = values.clone();
+        known.remove(&chunk(3));
+        assert_eq!(of_others, anew(&known));
+        let whole = counting.threshold(&none, &torn, Dtype::U8, &mut reader(&values, none.clone())).unwrap();
+        assert_eq!(whole, anew(&values));
+        // It is torn while it changes, beside another one: what it was before counts.
+        values.insert(chunk(0), 1.0);
+        known.clone_from(&values);
+        values.insert(chunk(3), 200.0);
+        let both = BTreeSet::from([chunk(0), chunk(3)]);
+        assert!(counting.threshold(&none, &both, Dtype::U8, &mut reader(&values, torn.clone())).is_err());
+        let mut others = reader(&values, &all - &BTreeSet::from([chunk(0)]));
+        let found = counting.threshold(&none, &BTreeSet::from([chunk(0)]), Dtype::U8, &mut others).unwrap();
+        assert_eq!(found, anew(&known));
+        let found = counting.threshold(&none, &torn, Dtype::U8, &mut reader(&values, none.clone())).unwrap();
+        assert_eq!(found, anew(&values));
     }
 }

@@ -38,7 +38,9 @@ impl TableText {
             if read.map_err(|error| Error::new(Kind::Io, "cannot be read; check the disk").because(error))? == 0 {
                 break;
             }
-            let fields = cells(line.trim_end_matches(['\n', '\r']));
+            let text = line.trim_end_matches(['\n', '\r']);
+            // As spreadsheets write it.
+            let fields = cells(if number == 1 { text.trim_start_matches('\u{feff}') } else { text });
             if number == 1 {
                 table.names = fields.map(str::to_owned).collect();
                 table.values = vec![Vec::new(); table.names.len()];
@@ -72,6 +74,17 @@ impl TableText {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Refuses a table without some columns.
+    ///
+    /// # Errors
+    /// `Data` if one is missing.
+    pub fn require(&self, names: &[&str]) -> Result<()> {
+        match names.iter().find(|&&name| self.column(name).is_none()) {
+            None => Ok(()),
+            Some(name) => Err(Error::data(format!("has no column {name}; run the analysis again"))),
+        }
     }
 
     /// The values of the column with this name; `None` if the table has no such column.

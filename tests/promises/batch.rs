@@ -114,6 +114,44 @@ fn a_batch_goes_on_with_what_is_missing_and_keeps_what_is_there() {
 }
 
 #[test]
+fn results_whose_files_are_gone_or_whose_image_has_other_files_are_made_again() {
+    let images = Images::new();
+    let tiles = images.at("tiles");
+    let phantom = ["phantom", "--tiles", "2,2", "--tile-shape", "256,256", "--gray", "--quiet"];
+    succeed(&[&phantom[..], &[text(&tiles)]].concat());
+    let other = images.at("other");
+    succeed(&[&phantom[..], &["--seed", "9", text(&other)]].concat());
+    let (table, out) = (tiles.join("tiles.csv"), images.at("out"));
+    let batch = |more: &[&str]| {
+        let call = ["batch", text(&table), "--out", text(&out), "--threshold", "7000", "--workers", "1"];
+        let told = anabranch([&call[..], more].concat());
+        assert_eq!(told.code, 0, "{told:?}");
+        told.stdout
+    };
+    let analysed = |told: &str| told.contains(": analysed") && !told.contains(": kept");
+    assert!(analysed(&batch(&[])));
+    assert!(batch(&[]).contains(": kept"));
+    let results = out.join("tiles");
+    let whole = invariant_bytes(&results);
+    for name in ["branches.csv", "skeleton.zarr"] {
+        let path = results.join(name);
+        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.expect("an output");
+        assert!(analysed(&batch(&[])), "{name}");
+        assert!(invariant_bytes(&results) == whole, "{name}");
+    }
+    // Its last row.
+    let text_of = fs::read_to_string(results.join("branches.csv")).expect("a table");
+    let cut = text_of.trim_end().rfind('\n').expect("rows") + 1;
+    fs::write(results.join("branches.csv"), &text_of[..cut]).expect("a table");
+    assert!(analysed(&batch(&[])) && invariant_bytes(&results) == whole);
+    // A tile that the table names.
+    let tile = fs::read_dir(&other).expect("tiles").flatten().map(|entry| entry.path());
+    let tile = tile.filter(|path| path.extension().is_some_and(|end| end == "tif")).min().expect("a tile");
+    fs::copy(&tile, tiles.join(tile.file_name().expect("a name"))).expect("a copy");
+    assert!(analysed(&batch(&["--overwrite"])) && invariant_bytes(&results) != whole);
+}
+
+#[test]
 fn what_a_batch_cannot_do_is_refused_before_it_begins() {
     let images = Images::new();
     let one = images.draw("one.npy", [12, 20, 24]);

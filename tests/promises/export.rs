@@ -181,3 +181,42 @@ fn what_cannot_be_exported_is_a_sentence() {
     assert!(code == 65 && said.contains("voxels.npy: is not what a run writes; run the analysis again"), "{said}");
     assert!(!out.join("export").exists());
 }
+
+#[test]
+fn tables_that_lack_columns_or_rows_are_refused_and_a_mark_of_spreadsheets_is_not() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let (image, out) = (at("image.npy"), at("out"));
+    Image::of_mask(&tangle([14, 20, 26])).write_npy(&image);
+    succeed(&["run", text(&image), "--quiet", "--out", text(&out)]);
+    let table = fs::read_to_string(out.join("branches.csv")).expect("a table");
+    let refused = |command: &[&str], says: &str| {
+        let told = anabranch(command);
+        assert!(
+            told.code == 65 && told.stderr.contains(says) && told.stderr.lines().count() == 1,
+            "{command:?}, {told:?}"
+        );
+    };
+    let header: Vec<&str> = table.lines().next().expect("a header").split(',').collect();
+    for column in ["skeleton_id", "branch_type"] {
+        let place = header.iter().position(|name| *name == column).expect("a column");
+        let without = |line: &str| {
+            let cells = line.split(',').enumerate().filter(|(at, _)| *at != place).map(|(_, cell)| cell);
+            cells.collect::<Vec<_>>().join(",") + "\n"
+        };
+        fs::write(out.join("branches.csv"), table.lines().map(without).collect::<String>()).expect("a table");
+        let says = format!("branches.csv: has no column {column}; run the analysis again");
+        refused(&["export", text(&out), "parquet"], &says);
+        refused(&["report", text(&out)], &says);
+    }
+    // Without its last row.
+    let cut = table.trim_end().rfind('\n').expect("rows") + 1;
+    fs::write(out.join("branches.csv"), &table[..cut]).expect("a table");
+    let (again, page) = (at("again"), at("compare.html"));
+    succeed(&["run", text(&image), "--quiet", "--out", text(&again)]);
+    let compare = ["compare", text(&out), text(&again), "--quiet", "--out", text(&page)];
+    refused(&compare, "and the summary beside it is of");
+    fs::write(out.join("branches.csv"), format!("\u{feff}{table}")).expect("a table");
+    succeed(&["export", text(&out), "paths", "--quiet"]);
+    assert!(files_under(&out).keys().all(|name| !name.to_string_lossy().contains("partial")));
+}

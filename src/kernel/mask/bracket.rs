@@ -82,7 +82,7 @@ impl Bracket {
             let last = span.start + ((1 << span.width) - 1);
             let new: u64 = sums.bins.range(span.start..=last).map(|(_, bin)| bin.count).sum();
             if old != new {
-                return Err(Error::data("the image was changed while it was read; run again"));
+                return Err(Error::data("the image was changed while it was read; run again").passing());
             }
         }
         let width = |start| sums.bin_of(start).map_or(0, |span| span.width);

@@ -26,6 +26,9 @@ type Changes<C> = Vec<(Arc<Skeleton<C>>, isize)>;
 const MOST_WAITING: usize = if cfg!(test) { 2 } else { 256 };
 const MOST_WAITING_APART: usize = if cfg!(test) { 2 } else { 32 };
 
+/// Chunks that are begun together: the voxels of each are in memory, unpacked.
+const TOGETHER: usize = 16;
+
 /// What a time brings.
 pub(super) struct News<C> {
     pub(super) masks: BTreeMap<ChunkId, Held>,
@@ -286,7 +289,7 @@ impl<C: Channel> Team<C> {
         let mut next = std::mem::take(&mut self.waiting);
         loop {
             self.search_in(next, asks);
-            next = self.begin(most.saturating_sub(self.waiting.len()));
+            next = self.begin(most.saturating_sub(self.waiting.len()).min(TOGETHER));
             if next.is_empty() {
                 break;
             }
