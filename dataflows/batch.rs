@@ -154,20 +154,23 @@ fn is_kept(options: &BatchOptions, task: &Task) -> Result<bool> {
 
 /// Whether all outputs are there that a run has written, and the table has as many rows as the summary says.
 fn is_whole(out: &Path) -> bool {
-    let json = |name: &str| -> serde_json::Value {
-        serde_json::from_slice(&std::fs::read(out.join(name)).unwrap_or_default()).unwrap_or_default()
-    };
-    let (run, summary) = (json("run.json"), json("summary.json"));
+    let run = json(out, "run.json");
     let Some(outputs) = run["outputs"].as_array() else { return false };
     let are_there = outputs.iter().all(|name| name.as_str().is_some_and(|name| out.join(name).exists()));
-    are_there && Sample::read("", out).is_ok() && summary["branches"].is_u64()
+    are_there && Sample::read("", out).is_ok()
+}
+
+/// An output that is JSON; null if it cannot be read.
+fn json(out: &Path, name: &str) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(out.join(name)).unwrap_or_default()).unwrap_or_default()
 }
 
 /// How many branches some results have, for people.
 fn branches(out: &Path) -> String {
-    let text = std::fs::read(out.join("summary.json")).unwrap_or_default();
-    let summary: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    summary["branches"].as_u64().map(|count| format!(", {} branches", grouped(count))).unwrap_or_default()
+    json(out, "summary.json")["branches"]
+        .as_u64()
+        .map(|count| format!(", {} branches", grouped(count)))
+        .unwrap_or_default()
 }
 
 impl Task {

@@ -22,7 +22,7 @@ type Counted = (CountedWithin, BTreeMap<i128, u64>);
 pub(super) struct KeptCounts(Arc<Mutex<Option<Counted>>>);
 
 impl CountedWithin {
-    /// What numbers of voxels depend on, with an atlas and perhaps a mask as sources; `None` if that cannot be told without
+    /// What depends on the files of some sources, as numbers of voxels on those of an atlas and perhaps a mask; `None` if that cannot be told without
     /// reading them, or by marks that are not to be trusted.
     pub(super) fn of(
         sources: &[Option<&Arc<dyn Source>>],

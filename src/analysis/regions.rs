@@ -55,7 +55,7 @@ impl Analysis {
 
     /// The labels at the skeleton, and how many voxels each label has.
     fn look_up(&self, atlas: &Atlas, results: &Results, ranks: &Ranks<'_>) -> Result<(SkeletonLabels, AtlasFacts)> {
-        let chunks: Vec<_> = results.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)).collect();
+        let chunks: Vec<_> = results.voxel_lists().collect();
         let labels = SkeletonLabels::new(ranks, &labels_of_skeletons(atlas, &chunks, &self.grid, self.workers())?);
         let facts = AtlasFacts { voxels: self.region_voxels(atlas, results.volume)?, names: atlas.names.clone() };
         Ok((labels, facts))

@@ -17,6 +17,7 @@ use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::merged::Merged;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::network::voxel_list::VoxelList;
 use crate::kernel::objects::labels::ObjectLabels;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::operators::objects::findings::FoundObject;
@@ -121,8 +122,7 @@ impl Results {
     /// # Errors
     /// `Data` if a layer of chunks has 2^32 voxels and more.
     fn layered(&self, analysis: &Analysis) -> Result<LayeredSkeleton<'_>> {
-        let voxels = self.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels));
-        let layered = LayeredSkeleton::new(voxels, &analysis.grid);
+        let layered = LayeredSkeleton::new(self.voxel_lists(), &analysis.grid);
         fits_a_table(layered.largest_layer()).map_err(|error| error.at(&analysis.source.description().name))?;
         Ok(layered)
     }
@@ -133,7 +133,12 @@ impl Results {
     /// `Data` if there are too many to be numbered: 2^32 and more in a layer of chunks, those at one place along z.
     pub fn ranks(&self, analysis: &Analysis) -> Result<Ranks<'_>> {
         self.layered(analysis)?;
-        Ok(Ranks::new(self.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)), &analysis.grid))
+        Ok(Ranks::new(self.voxel_lists(), &analysis.grid))
+    }
+
+    /// The skeleton's voxels by chunk.
+    pub(super) fn voxel_lists(&self) -> impl Iterator<Item = (ChunkId, &VoxelList)> {
+        self.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels))
     }
 
     /// The branch table, made on `threads` threads. Takes time linear in branches and voxels.
@@ -242,7 +247,7 @@ impl Results {
     }
 }
 
-/// Refuses a skeleton whose voxels cannot be numbered, with so many in a layer of chunks.
+/// Refuses a skeleton whose voxels cannot be numbered, from their number in the fullest layer of chunks.
 fn fits_a_table(voxels: u64) -> Result<()> {
     if u32::try_from(voxels).is_ok() {
         return Ok(());

@@ -119,16 +119,9 @@ impl Analysis {
     /// If the operating system cannot read the metadata.
     pub fn hash_of_files(&self) -> Result<Option<u64>> {
         let intensity = self.source.intensity();
-        let bounds = self.grid.bounds();
-        let mut marks = Vec::new();
-        for source in [Some(&self.source), intensity.as_ref()].into_iter().flatten() {
-            match source.marks(&[bounds])?.pop().flatten() {
-                Some(marked) => marks.push(marked.mark),
-                None => return Ok(None),
-            }
-        }
-        let beside = self.beside_now(None)?;
-        Ok(beside.map(|beside| XxHash3_64::oneshot(format!("{marks:?} {beside}").as_bytes())))
+        let marks = CountedWithin::of(&[Some(&self.source), intensity.as_ref()], self.grid.bounds(), |_| true)?;
+        let known = marks.zip(self.beside_now(None)?);
+        Ok(known.map(|known| XxHash3_64::oneshot(format!("{known:?}").as_bytes())))
     }
 
     /// A hash of what the outputs depend on besides the image's values, the parameters and the plan; `None` if that cannot be

@@ -78,7 +78,6 @@ fn count(
     let state = Arc::clone(state);
     state.begin(Stage::Measuring, passes * selected);
     let rest = Rest::new(analysis, &kernel, &selection, &empty)?;
-    let volume = |region: &Region| region.shape().into_iter().fold(1, |volume, n| volume * n as u64);
     let to_count = volume(&grid.bounds()) - rest.voxels;
     // With the voxels of chunks that came with all of their surroundings.
     let total = Rc::new(RefCell::new(Ok((empty.clone(), 0))));
@@ -123,6 +122,11 @@ fn count(
     Ok((total, counted == to_count))
 }
 
+/// Number of voxels of a box.
+fn volume(region: &Region) -> u64 {
+    region.shape().into_iter().fold(1, |volume, n| volume * n as u64)
+}
+
 /// The voxels outside of the chunks that are read, which all hold the fill value.
 struct Rest {
     /// The count of one voxel.
@@ -132,7 +136,6 @@ struct Rest {
 
 impl Rest {
     fn new(analysis: &Analysis, kernel: &Binarise, selection: &Selection, empty: &Count) -> Result<Rest> {
-        let volume = |region: &Region| region.shape().into_iter().fold(1, |volume, n| volume * n as u64);
         let voxels = match selection {
             Selection::All => 0,
             Selection::Some(chunks) => {

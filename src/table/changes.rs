@@ -52,7 +52,7 @@ impl<M: Measured> RowChanges<M> {
         RowChanges { described, length_and_radius: columns.length_and_radius(), added_up, rows: 0 }
     }
 
-    /// Whether there are so many that their sums should go on.
+    /// Whether there are enough for their sums to go on.
     pub fn are_many(&self) -> bool {
         self.rows >= TOGETHER
     }

@@ -11,14 +11,15 @@ type Entry = (u64, i64);
 
 /// Entries that are put on a shelf and read from there together.
 const PIECE: usize = if cfg!(test) { 4 } else { 1 << 9 };
-/// The most runs before they are merged to one.
+/// The most runs of a level before they are merged to one of the next.
 const MOST: usize = if cfg!(test) { 3 } else { 64 };
 
 /// Runs of entries in ascending order of their keys, each on a shelf. Takes a few bytes for a thousand of bytes there.
 #[derive(Clone, Debug)]
 pub(super) struct Runs {
     shelf: Arc<dyn Shelf>,
-    runs: Vec<Run>,
+    /// By levels: those that were added, those that were merged of these, and so on.
+    levels: Vec<Vec<Run>>,
 }
 
 /// The places of the pieces of a run, and the number of entries in each.
@@ -27,7 +28,7 @@ type Run = Vec<(u64, usize)>;
 impl Runs {
     /// No runs, on a shelf.
     pub(super) fn new(shelf: Arc<dyn Shelf>) -> Runs {
-        Runs { shelf, runs: Vec::new() }
+        Runs { shelf, levels: Vec::new() }
     }
 
     /// Adds a run of entries in ascending order of different keys. If the shelf has no room it is left out, which the shelf
@@ -36,11 +37,17 @@ impl Runs {
         if entries.is_empty() {
             return;
         }
-        let run = self.shelved(entries.iter().copied());
-        self.runs.push(run);
-        if self.runs.len() > MOST {
-            let merged = self.shelved(self.merged());
-            self.runs = vec![merged];
+        let mut run = self.shelved(entries.iter().copied());
+        for level in 0.. {
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+            }
+            self.levels[level].push(run);
+            if self.levels[level].len() <= MOST {
+                break;
+            }
+            let full = std::mem::take(&mut self.levels[level]);
+            run = self.shelved(self.merged_of(&full));
         }
     }
 
@@ -59,7 +66,11 @@ impl Runs {
 
     /// The entries of all runs in ascending order, each key once with the sum of its counts. Holds a piece of each run.
     pub(super) fn merged(&self) -> impl Iterator<Item = Entry> + '_ {
-        let mut all: Vec<_> = self.runs.iter().map(|run| self.entries(run)).collect();
+        self.merged_of(self.levels.iter().flatten())
+    }
+
+    fn merged_of<'r>(&'r self, runs: impl IntoIterator<Item = &'r Run>) -> impl Iterator<Item = Entry> + 'r {
+        let mut all: Vec<_> = runs.into_iter().map(|run| self.entries(run)).collect();
         let first = all.iter_mut().enumerate().filter_map(|(run, entries)| Some(Reverse((entries.next()?, run))));
         let mut next: BinaryHeap<Reverse<(Entry, usize)>> = first.collect();
         let mut pop = move |same: Option<u64>| {
@@ -130,7 +141,7 @@ pub(super) mod tests {
                 run.iter().for_each(|(key, count)| *sums.entry(*key).or_insert(0) += count);
                 found.add(&run.into_iter().collect::<Vec<_>>());
             }
-            prop_assert!(found.runs.len() <= MOST);
+            prop_assert!(found.levels.iter().all(|level| level.len() <= MOST));
             prop_assert_eq!(found.merged().collect::<Vec<_>>(), sums.into_iter().collect::<Vec<_>>());
         }
     }

@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn radii_that_occur_often_take_a_byte_or_two_and_others_eight() {
-        let forms = [(40, 0), (300, 1), (900, 2)].map(|(distinct, _)| {
+        let forms = [40, 300, 900].map(|distinct| {
             let squares: Vec<u32> = (0..1000).map(|n| n % distinct).collect();
             RadiusList::from(radii(&squares)).places
         });

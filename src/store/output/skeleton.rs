@@ -124,7 +124,7 @@ struct DenseEncoder {
     values: Vec<u8>,
 }
 
-/// Chunks with fewer than one voxel in so many bytes are written as [`MostlyZeros`]; others are smaller when they are compressed.
+/// Chunks with fewer than one voxel in this number of bytes are written as [`MostlyZeros`]; others are smaller when they are compressed.
 const SPARSE: usize = 64;
 
 impl SkeletonImage {

@@ -6,7 +6,7 @@
 
 /// The most bytes that a block stands for.
 const MOST: usize = 1 << 17;
-/// From so many zeros on, a block of their own takes less room than the zeros in a block of bytes as they are.
+/// From this number of zeros on, a block of their own takes less room than the zeros in a block of bytes as they are.
 const APART: usize = 8;
 
 /// Types of blocks.
