@@ -169,7 +169,7 @@ impl ProcessTeam {
         let keeps = if options.checkpoint.is_some() { "given" } else { "not given" };
         parameters.push(("--checkpoint".to_owned(), keeps.to_owned()));
         let membership = Membership { process, addresses, parameters, secret, timeout };
-        let members = analysis::Team::connect(listener, &membership)?;
+        let members = children.while_connecting(&membership, || analysis::Team::connect(listener, &membership))?;
         // Set once: a program runs once.
         let _ = WATCHED.set(members.monitor().clone());
         SPOKEN_FOR.store(matches!(seat, Seat::Child { .. }), Ordering::Release);

@@ -3,15 +3,17 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use anabranch::cluster::Secret;
+use anabranch::cluster::{Membership, Secret, call_off};
 use anabranch::error::{Error, Kind, Result};
 
 /// Time between two checks whether processes have ended.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long to try to tell others that a process has ended.
+const REFUSAL: Duration = Duration::from_secs(2);
 
 /// Processes that this one has started. Those that have not ended when it is dropped are killed.
 #[derive(Debug, Default)]
@@ -28,6 +30,32 @@ impl Children {
         while Instant::now() < deadline && running() {
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// Connects this process to all others, by `connect`. If one of them ends before that is done, without a word as after a
+    /// kill, the others are told in its name, and need not wait for it.
+    pub(super) fn while_connecting<T>(&self, membership: &Membership, connect: impl FnOnce() -> T) -> T {
+        let (connecting, is_over) = channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while is_over.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+                    if let Some(process) = self.ended() {
+                        let error = Error::new(Kind::Peer, "has ended before it was connected; start the run again");
+                        call_off(None, &Membership { process, ..membership.clone() }, &error, REFUSAL);
+                        return;
+                    }
+                }
+            });
+            let connected = connect();
+            drop(connecting);
+            connected
+        })
+    }
+
+    /// The first process of those that have ended.
+    fn ended(&self) -> Option<usize> {
+        let place = self.lock().iter_mut().position(|child| matches!(child.try_wait(), Ok(Some(_))));
+        Some(place? + 1)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Child>> {
@@ -110,7 +138,7 @@ pub(super) fn start(
     }
     for child in children.lock().iter_mut() {
         if let Some(mut stdin) = child.stdin.take() {
-            // A process that has ended is missed when it does not connect.
+            // A process that has ended is missed when the others are connected.
             let told = secret.write(&mut stdin);
             let _ = told.and_then(|()| stdin.write_all((addresses.join("\n") + "\n").as_bytes()));
         }
@@ -149,7 +177,32 @@ pub(super) fn introduce(own: &str, processes: usize) -> Result<(Vec<String>, Sec
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
+    use anabranch::cluster::connect;
+
     use super::*;
+
+    #[test]
+    fn a_process_that_ends_before_it_is_connected_is_not_waited_for() {
+        let children = Children::default();
+        // It prints the names of these tests, and ends.
+        let program = std::env::current_exe().unwrap();
+        children.lock().push(Command::new(program).arg("--list").stdout(Stdio::null()).spawn().unwrap());
+        let listener = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let listeners = [listener(), listener()];
+        let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
+        let [own, _silent] = listeners;
+        let secret = Secret::random().unwrap();
+        let timeout = Duration::from_secs(60);
+        let membership = Membership { process: 0, addresses, parameters: Vec::new(), secret, timeout };
+        let begun = Instant::now();
+        let error = children.while_connecting(&membership, || connect(own, &membership)).unwrap_err();
+        assert!(begun.elapsed() < timeout / 2, "{:?}", begun.elapsed());
+        assert_eq!(error.kind(), Kind::Peer);
+        let text = error.to_string();
+        assert!(text.starts_with("process 1") && text.contains("has ended before it was connected"), "{text}");
+    }
 
     #[test]
     fn the_subcommand_is_found_behind_options_of_all_subcommands() {
