@@ -1,5 +1,6 @@
 //! The outputs of an analysis, read back.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,8 @@ impl Outputs {
     /// tables.
     ///
     /// # Errors
-    /// `Missing` if one of the files does not exist; `Data` if one of them is not what a run writes, by its line.
+    /// `Missing` if one of the files does not exist; `Data` if one of them is not what a run writes, by its line, or if tables
+    /// and summary contradict each other.
     pub fn open(folder: impl AsRef<Path>) -> Result<Outputs> {
         let folder = folder.as_ref();
         let opened = |name: &str| {
@@ -70,6 +72,9 @@ impl Outputs {
         let options = OpenOptions { labels: true, ..OpenOptions::default() };
         let skeleton = open(&folder.join("skeleton.zarr"), &options)?;
         let (summary, run, folder) = (json("summary.json")?, json("run.json")?, folder.to_owned());
+        if !are_of_one_run(&table, nodes.as_ref(), skeletons.as_ref(), &summary) {
+            return Err(Error::data("holds outputs that are not of one run; run the analysis again").at(folder));
+        }
         Ok(Outputs { folder, table, nodes, skeletons, atlas, summary, run, skeleton })
     }
 
@@ -77,4 +82,34 @@ impl Outputs {
     pub fn parameters(&self) -> &Value {
         &self.summary["parameters"]
     }
+}
+
+/// Whether nodes have as many ends of branches as they say, skeletons as many branches, and the summary counts all of them.
+/// What a table does not tell contradicts nothing.
+fn are_of_one_run(
+    branches: &TableText,
+    nodes: Option<&TableText>,
+    skeletons: Option<&TableText>,
+    summary: &Value,
+) -> bool {
+    let counted = |columns: &[&str]| {
+        let mut counts: HashMap<u64, f64> = HashMap::new();
+        for id in columns.iter().filter_map(|name| branches.column(name)).flatten() {
+            *counts.entry(id.to_bits()).or_default() += 1.0;
+        }
+        counts
+    };
+    // The table tells how often each id occurs, and all that occur are in it.
+    let agrees = |table: Option<&TableText>, [id, count]: [&str; 2], columns: &[&str]| {
+        let told = table.and_then(|table| table.column(id).zip(table.column(count)));
+        told.is_none_or(|(ids, told)| {
+            let counts = counted(columns);
+            let of = |id: &f64| counts.get(&id.to_bits()).copied().unwrap_or(0.0);
+            let sum: f64 = told.iter().sum();
+            ids.iter().zip(told).all(|(id, told)| of(id) == *told) && sum == (branches.len() * columns.len()) as f64
+        })
+    };
+    agrees(nodes, ["node_id", "degree"], &["node_id_src", "node_id_dst"])
+        && agrees(skeletons, ["skeleton_id", "branches"], &["skeleton_id"])
+        && summary["branches"].as_u64().is_none_or(|count| count == branches.len() as u64)
 }
