@@ -55,10 +55,11 @@ impl Key {
 
     /// Whether they may be: the same, or it is not known what the files were.
     pub(super) fn may_be_of(&self, earlier: &Key) -> bool {
-        let marks = |key: &Key| if self.0["marks"].is_string() { key.0["marks"].clone() } else { Value::Null };
-        let [mut one, mut other] = [self, earlier].map(|key| key.0.clone());
-        (one["marks"], other["marks"]) = (marks(self), marks(earlier));
-        one == other
+        let mut earlier = earlier.0.clone();
+        if self.0["marks"].is_null() {
+            earlier["marks"] = Value::Null;
+        }
+        self.0 == earlier
     }
 
     /// The key as it is written.

@@ -13,7 +13,7 @@ use anabranch::error::{Error, Kind, Result};
 /// Time between two checks whether processes have ended.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How long to try to tell others that a process has ended.
-const REFUSAL: Duration = Duration::from_secs(2);
+const NOTICE: Duration = Duration::from_secs(2);
 
 /// Processes that this one has started. Those that have not ended when it is dropped are killed.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Children {
     }
 
     /// Connects this process to all others, by `connect`. If one of them ends before that is done, without a word as after a
-    /// kill, the others are told in its name, and need not wait for it.
+    /// kill, tells the others in its name, so that they need not wait for it.
     pub(super) fn while_connecting<T>(&self, membership: &Membership, connect: impl FnOnce() -> T) -> T {
         let (connecting, is_over) = channel::<()>();
         std::thread::scope(|scope| {
@@ -41,7 +41,7 @@ impl Children {
                 while is_over.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
                     if let Some(process) = self.ended() {
                         let error = Error::new(Kind::Peer, "has ended before it was connected; start the run again");
-                        call_off(None, &Membership { process, ..membership.clone() }, &error, REFUSAL);
+                        call_off(None, &Membership { process, ..membership.clone() }, &error, NOTICE);
                         return;
                     }
                 }

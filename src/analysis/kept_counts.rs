@@ -22,8 +22,8 @@ type Counted = (CountedWithin, BTreeMap<i128, u64>);
 pub(super) struct KeptCounts(Arc<Mutex<Option<Counted>>>);
 
 impl CountedWithin {
-    /// What depends on the files of some sources, as numbers of voxels on those of an atlas and perhaps a mask; `None` if that cannot be told without
-    /// reading them, or by marks that are not to be trusted.
+    /// What depends on the files of some sources, as numbers of voxels on those of an atlas and perhaps a mask; `None` if that
+    /// cannot be told without reading them, or by marks that are not to be trusted.
     pub(super) fn of(
         sources: &[Option<&Arc<dyn Source>>],
         bounds: Region,

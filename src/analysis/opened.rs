@@ -92,18 +92,14 @@ fn are_of_one_run(
     skeletons: Option<&TableText>,
     summary: &Value,
 ) -> bool {
-    let counted = |columns: &[&str]| {
-        let mut counts: HashMap<u64, f64> = HashMap::new();
-        for id in columns.iter().filter_map(|name| branches.column(name)).flatten() {
-            *counts.entry(id.to_bits()).or_default() += 1.0;
-        }
-        counts
-    };
     // The table tells how often each id occurs, and all that occur are in it.
     let agrees = |table: Option<&TableText>, [id, count]: [&str; 2], columns: &[&str]| {
         let told = table.and_then(|table| table.column(id).zip(table.column(count)));
         told.is_none_or(|(ids, told)| {
-            let counts = counted(columns);
+            let mut counts: HashMap<u64, f64> = HashMap::new();
+            for id in columns.iter().filter_map(|name| branches.column(name)).flatten() {
+                *counts.entry(id.to_bits()).or_default() += 1.0;
+            }
             let of = |id: &f64| counts.get(&id.to_bits()).copied().unwrap_or(0.0);
             let sum: f64 = told.iter().sum();
             ids.iter().zip(told).all(|(id, told)| of(id) == *told) && sum == (branches.len() * columns.len()) as f64
