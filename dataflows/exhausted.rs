@@ -146,6 +146,10 @@ pub(crate) fn error_of(message: &str) -> Option<Error> {
                        the limit (ulimit -v)";
         return Some(Error::new(Kind::Io, message));
     }
+    if message.contains("what was put aside cannot be read again") {
+        let message = "what the run wrote to a file without a name cannot be read again; check the disk";
+        return Some(Error::new(Kind::Io, message));
+    }
     // The last three are timely's, about threads that were to come.
     let threads = [
         "failed to spawn thread",

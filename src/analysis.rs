@@ -174,7 +174,7 @@ impl Analysis {
         let (set, longest_path) = (asked.columns, asked.longest_path);
         let radii = set.tells_radii() || pruning.needs_radii();
         let columns = self.table_columns();
-        NetworkPlan { grid: self.grid, frame: self.frame(), columns, radii, pruning, longest_path }
+        NetworkPlan { grid: self.grid, frame: self.frame(), columns, radii, pruning, longest_path, shelf: None }
     }
 
     /// How its objects are found.

@@ -21,7 +21,7 @@ const USUALLY_AWAKE: usize = 128;
 const LAYERS: usize = 3;
 /// Usually, one of this number of voxels is one of the skeleton, and takes this number of bytes.
 const VOXELS_OF_ONE: usize = 500;
-const SKELETON_VOXEL: usize = 22;
+const SKELETON_VOXEL: usize = 14;
 
 /// Bytes beside chunks in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -18,20 +18,23 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::objects::labels::ObjectLabels;
+use crate::kernel::shelf::Shelf;
 use crate::kernel::thin::change::Change;
 use crate::memory::{much_is_freed, no_threads};
-use crate::operators::attic::Attic;
+use crate::operators::attic::{Attic, Overflow};
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
-use crate::operators::network::MeasureNetwork;
+use crate::operators::network::{MeasureNetwork, NetworkPlan};
 use crate::operators::objects::findings::find;
 use crate::operators::objects::seams::KnownLinks;
 use crate::operators::radii::{HeldMask, KeptRadii, MaskStore, Originals};
 use crate::operators::read::Selection;
 use crate::operators::resume::ResumeChunks;
 use crate::operators::sample::SampleChunks;
+use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
 use crate::operators::thin_masks::ThinMasks;
 use crate::operators::thin_planes::{Inflow, Provisions};
@@ -145,13 +148,16 @@ fn gather(worker: &mut Worker, mut found: Found) -> Found {
 /// nothing else needs that.
 const MASKS_IN_MEMORY: usize = 16 << 20;
 
+/// Bytes of branches that a worker holds in memory. Others go to the same file.
+const BRANCHES_IN_MEMORY: usize = 8 << 20;
+
 /// The image that skeletons are written to, by the workers that own its chunks.
 type Sink = Arc<SkeletonImage>;
 
 impl Analysis {
     /// Runs the analysis, and holds its results in memory. Takes time in proportion to the image, and memory for chunks in
     /// flight, planes that are thinned, and the results. What masks take beyond 16 MiB lies in a file without a name in the
-    /// system's folder for temporary files, and is gone with the process.
+    /// system's folder for temporary files, and so do [branches](Results); it is gone with the process.
     ///
     /// # Errors
     /// If the image cannot be read; any error reported to `running`.
@@ -295,7 +301,8 @@ fn analyse(
     state: &Arc<ProgressState>,
 ) -> Result<Report> {
     let kernel = analysis.binarise(threshold, analysis.allotted.keep);
-    let (grid, plan) = (analysis.grid, analysis.network_plan());
+    let shelf: Arc<dyn Shelf> = Arc::new(Overflow::new(Arc::clone(store.attic()), BRANCHES_IN_MEMORY));
+    let (grid, plan) = (analysis.grid, NetworkPlan { shelf: Some(Arc::clone(&shelf)), ..analysis.network_plan() });
     let (description, method) = (analysis.source.description().clone(), analysis.settled.method);
     let selection = analysis.chunks_to_binarise(&kernel)?;
     let selected = selection.of_process(&grid, worker.index(), worker.peers());
@@ -403,12 +410,15 @@ fn analyse(
         if let Some(image) = skeleton {
             let grids = image.grids().map(|grid| grid.among(analysis.allotted.processes)).collect();
             let levels = image.levels().clone();
-            let store = move |level, id, voxels: &[Voxel]| image.write_chunk(level, id, voxels);
+            let write = move |level, id, voxels: &[Voxel]| image.write_chunk(level, id, voxels);
             // Not before objects are joined: each takes memory of its own.
             let joined = joined.flat_map(|_| None);
-            skeletons.concat(joined).write_skeletons(levels, grids, store, failure.clone()).probe_with(&probe);
+            let written = skeletons.concat(joined);
+            let attic = Arc::clone(store.attic());
+            written.write_skeletons(levels, grids, write, attic, failure.clone()).probe_with(&probe);
         }
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
+        let processes = analysis.allotted.processes;
         network
             .statistics(Some(Arc::clone(store.attic()) as _))
             .inspect(move |snapshot| described.borrow_mut().statistics = Some(snapshot.clone()))
@@ -423,7 +433,14 @@ fn analyse(
             .parts
             .inner
             .exchange(|_| 0)
-            .inspect(move |((_, branches), _, _)| parts.borrow_mut().branches.push(branches.clone()))
+            .inspect(move |((_, branches), _, _)| {
+                // What other processes have sent is in memory.
+                let branches = match processes {
+                    1 => branches.clone(),
+                    _ => Shared::new(BranchList::clone(branches).shelved(&shelf)),
+                };
+                parts.borrow_mut().branches.push(branches);
+            })
             .probe_with(&probe);
         graph
             .isolated

@@ -34,7 +34,9 @@ use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
 use crate::table::summary::{JunctionCounts, ObjectCounts};
 
-/// The results of an analysis. Held in memory: some twenty bytes for each skeleton voxel, and as much for each branch.
+/// The results of an analysis. Held in memory: some five bytes for each skeleton voxel, and eight more for values of a gray image.
+/// Branches, some forty bytes each, are in memory up to 8 MiB a worker; others lie in a file without a name, which is gone with
+/// the results. If that cannot be read again, what reads branches panics.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Results {

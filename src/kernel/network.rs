@@ -14,6 +14,7 @@ pub mod walk;
 pub mod stitch;
 pub mod branch;
 pub mod branch_list;
+pub mod fragment_list;
 pub mod merged;
 pub mod isolated;
 pub mod prune;

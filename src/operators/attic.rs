@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::failure::Failure;
 use crate::error::{Error, Kind};
@@ -69,6 +70,39 @@ impl Attic {
     }
 }
 
+/// A shelf that has the first bytes stay where they are, and puts others into the attic.
+#[derive(Debug)]
+pub(crate) struct Overflow {
+    attic: Arc<Attic>,
+    /// How many more may stay.
+    room: AtomicUsize,
+}
+
+impl Overflow {
+    /// A shelf that has `room` bytes stay.
+    pub(crate) fn new(attic: Arc<Attic>, room: usize) -> Overflow {
+        Overflow { attic, room: AtomicUsize::new(room) }
+    }
+}
+
+impl Shelf for Overflow {
+    fn near(&self) -> usize {
+        0
+    }
+
+    fn put(&self, bytes: &[u8]) -> Option<u64> {
+        let less = |room: usize| room.checked_sub(bytes.len());
+        match self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
+            Ok(_) => None,
+            Err(_) => self.attic.put(bytes),
+        }
+    }
+
+    fn get(&self, place: u64, length: usize) -> Vec<u8> {
+        self.attic.get(place, length)
+    }
+}
+
 impl Shelf for Attic {
     fn near(&self) -> usize {
         NEAR
@@ -82,5 +116,22 @@ impl Shelf for Attic {
         let mut bytes = vec![0; length];
         // One that was half read would be no plane.
         if self.read(place, &mut bytes) { bytes } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_stay_and_others_are_put_into_the_attic() {
+        let folder = tempfile::tempdir().unwrap();
+        let attic = Arc::new(Attic::new(folder.path().to_owned(), Failure::default()));
+        let shelf = Overflow::new(attic, 5);
+        assert_eq!(
+            (shelf.put(b"abc"), shelf.put(b"defg"), shelf.put(b"hi"), shelf.put(b"j")),
+            (None, Some(0), None, Some(4))
+        );
+        assert_eq!(shelf.get(1, 4), b"efgj");
     }
 }

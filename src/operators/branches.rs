@@ -18,6 +18,7 @@ use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
+use crate::kernel::shelf::Shelf;
 use crate::operators::components::CountComponents;
 use crate::operators::link::{LinkSkeletons, Linked, LinkedPart};
 use crate::operators::list_changes::{ListChanges, settled};
@@ -65,13 +66,31 @@ pub trait ExtractBranches<'scope, T: Timestamp + Lattice, C: Channel> {
     /// While running, if a chunk has two records at once or voxels of another chunk, so that chunks contradict each
     /// other about an edge; or if sums cannot be joined, such as those of pixel values that are whole numbers in some
     /// chunks and not in others.
-    fn extract_branches(self, grid: Grid, spacing: Spacing) -> BranchGraph<'scope, T, MeasuredBy<C>>;
+    fn extract_branches(self, grid: Grid, spacing: Spacing) -> BranchGraph<'scope, T, MeasuredBy<C>>
+    where
+        Self: Sized,
+    {
+        self.extract_shelved_branches(grid, spacing, None)
+    }
+
+    /// The same. Lists of branches lie on the shelf if there is one, as it has room.
+    fn extract_shelved_branches(
+        self,
+        grid: Grid,
+        spacing: Spacing,
+        shelf: Option<Arc<dyn Shelf>>,
+    ) -> BranchGraph<'scope, T, MeasuredBy<C>>;
 }
 
 impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
     for VecCollection<'scope, T, (ChunkId, Arc<Skeleton<C>>)>
 {
-    fn extract_branches(self, grid: Grid, spacing: Spacing) -> BranchGraph<'scope, T, MeasuredBy<C>> {
+    fn extract_shelved_branches(
+        self,
+        grid: Grid,
+        spacing: Spacing,
+        shelf: Option<Arc<dyn Shelf>>,
+    ) -> BranchGraph<'scope, T, MeasuredBy<C>> {
         let (octree, lengths) = (Octree::new(grid), Lengths::new(spacing));
         let channels = self.clone().map(|(id, skeleton)| (id, Shared::from(Arc::clone(&skeleton.values))));
         let linked = self.map(|(id, skeleton)| (id, skeleton.voxels.clone())).link(octree, lengths);
@@ -84,7 +103,7 @@ impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
             LinkedPart::Forest(_) => None,
         });
         let dropped = forests.span(octree, lengths);
-        let walked = graphs.clone().walk(channels, dropped, octree, lengths);
+        let walked = graphs.clone().walk(channels, dropped, octree, lengths, shelf.clone());
         let isolated = walked.clone().flat_map(|(id, walked)| match walked {
             Walked::Isolated(voxels) => Some((id, voxels)),
             _ => None,
@@ -97,7 +116,7 @@ impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
             Walked::Paths(paths) => Some((id, paths)),
             _ => None,
         });
-        BranchGraph { parts: paths.stitch(octree, lengths), isolated, linked: graphs, junctions, octree }
+        BranchGraph { parts: paths.stitch(octree, lengths, shelf), isolated, linked: graphs, junctions, octree }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct NetworkPlan {
     pub pruning: Pruning,
     /// Whether the table of skeletons has the longest path of each.
     pub longest_path: bool,
+    /// Where lists of branches lie, as far as it has room; for a network that does not change.
+    pub shelf: Option<Arc<dyn Shelf>>,
 }
 
 /// The network of a volume's skeleton.
@@ -88,7 +90,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
         } else {
             (known, None, None)
         };
-        let graph = known.clone().extract_branches(plan.grid, plan.frame.spacing);
+        let graph = known.clone().extract_shelved_branches(plan.grid, plan.frame.spacing, plan.shelf.clone());
         Network { graph, pruned, unpruned_loops, known, plan: plan.clone() }
     }
 }

@@ -17,7 +17,7 @@ use super::attic::Attic;
 use crate::grid::ChunkId;
 use crate::operators::shared::Shared;
 
-/// Bytes of packed values that an operator holds in memory.
+/// Bytes that an operator holds in memory.
 const NEAR: usize = 1 << 17;
 
 /// Extension trait on values of chunks that come and go.
@@ -46,7 +46,7 @@ impl<'scope, T: Timestamp + TotalOrder, V: Serialize + DeserializeOwned + 'stati
             Pipeline,
             "RestLatest",
             move |_, _| {
-                let mut rest = Rest { attic, near: 0 };
+                let mut rest = Rest::new(attic);
                 let mut waiting = BTreeMap::new();
                 let mut latest: BTreeMap<ChunkId, Packed> = BTreeMap::new();
                 move |(records, records_to_come), (others, others_to_come), output| {
@@ -88,40 +88,56 @@ impl<'scope, T: Timestamp + TotalOrder, V: Serialize + DeserializeOwned + 'stati
     }
 }
 
-/// A packed value: its bytes, or their place and number in the attic.
-enum Packed {
+/// Bytes, or their place and number in the attic.
+#[derive(Debug)]
+pub(super) enum Packed {
     Near(Box<[u8]>),
     Far(u64, usize),
 }
 
-/// Where packed values are.
-struct Rest {
+/// Where an operator has bytes that wait: a few in memory, the others in the attic.
+#[derive(Debug)]
+pub(super) struct Rest {
     attic: Arc<Attic>,
     /// Bytes of those in memory.
     near: usize,
 }
 
 impl Rest {
-    fn pack(&mut self, value: &impl Serialize) -> Option<Packed> {
-        let bytes = postcard::to_stdvec(value).expect("memory takes all that is written");
-        if self.near + bytes.len() > NEAR {
-            return Some(Packed::Far(self.attic.append(&bytes)?, bytes.len()));
-        }
-        self.near += bytes.len();
-        Some(Packed::Near(bytes.into_boxed_slice()))
+    /// Without bytes.
+    pub(super) fn new(attic: Arc<Attic>) -> Rest {
+        Rest { attic, near: 0 }
     }
 
-    fn open<V: DeserializeOwned>(&mut self, packed: Packed) -> Option<V> {
-        let bytes = match packed {
+    /// Puts bytes aside; `None` if that failed, which the attic has reported.
+    pub(super) fn put(&mut self, bytes: &[u8]) -> Option<Packed> {
+        if self.near + bytes.len() > NEAR {
+            return Some(Packed::Far(self.attic.append(bytes)?, bytes.len()));
+        }
+        self.near += bytes.len();
+        Some(Packed::Near(bytes.into()))
+    }
+
+    /// The bytes, which are let go; `None` if they cannot be read, which the attic has reported.
+    pub(super) fn take(&mut self, packed: Packed) -> Option<Box<[u8]>> {
+        match packed {
             Packed::Near(bytes) => {
                 self.near -= bytes.len();
-                bytes
+                Some(bytes)
             }
             Packed::Far(at, length) => {
                 let mut bytes = vec![0; length].into_boxed_slice();
-                self.attic.read(at, &mut bytes).then_some(bytes)?
+                self.attic.read(at, &mut bytes).then_some(bytes)
             }
-        };
+        }
+    }
+
+    fn pack(&mut self, value: &impl Serialize) -> Option<Packed> {
+        self.put(&postcard::to_stdvec(value).expect("memory takes all that is written"))
+    }
+
+    fn open<V: DeserializeOwned>(&mut self, packed: Packed) -> Option<V> {
+        let bytes = self.take(packed)?;
         postcard::from_bytes(&bytes).map_err(|_| self.attic.report_damage()).ok()
     }
 }
@@ -183,7 +199,7 @@ mod tests {
     fn an_attic_that_cannot_be_made_is_an_error() {
         let (folder, failure) = (tempfile::tempdir().unwrap(), Failure::default());
         let attic = Arc::new(Attic::new(folder.path().join("gone"), failure.clone()));
-        let mut rest = Rest { attic, near: 0 };
+        let mut rest = Rest::new(attic);
         let near = rest.pack(&vec![1u8; 9]).unwrap();
         assert!(rest.pack(&vec![1u8; NEAR]).is_none());
         assert!(failure.take().unwrap().to_string().contains("gone"));
@@ -196,7 +212,7 @@ mod tests {
         let (folder, failure) = (tempfile::tempdir().unwrap(), Failure::default());
         let attic = Arc::new(Attic::new(folder.path().to_owned(), failure.clone()));
         let at = attic.append(&[200; 8]).unwrap();
-        let mut rest = Rest { attic, near: 0 };
+        let mut rest = Rest::new(attic);
         assert_eq!(rest.open::<Vec<u8>>(Packed::Far(at, 8)), None);
         let error = failure.take().unwrap();
         assert!(error.kind() == Kind::Io && error.to_string().contains("check the disk"), "{error}");

@@ -18,6 +18,8 @@ use crate::kernel::network::graph::tests::{cut, voxels};
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::{Lengths, Step};
+use crate::kernel::shelf::Shelf;
+use crate::kernel::shelf::tests::ListShelf;
 use crate::space::{Region, Spacing, Voxel};
 use crate::table::Table;
 use crate::table::ranks::Ranks;
@@ -35,8 +37,9 @@ struct Found {
     junctions: Changes<JunctionCounts>,
 }
 
-/// Runs a history of whole contents, one an epoch, on some workers; chunks enter at different ones.
-fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> Found {
+/// Runs a history of whole contents, one an epoch, on some workers; chunks enter at different ones. Lists of branches lie on
+/// a shelf if there is one.
+fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication, shelf: Option<Arc<dyn Shelf>>) -> Found {
     let history: Arc<[Chunks]> = history.into();
     let found: Arc<Mutex<Found>> = Arc::default();
     let result = Arc::clone(&found);
@@ -46,7 +49,7 @@ fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> 
         let [branches, isolated, components, junctions] = std::array::from_fn(|_| Arc::clone(&found));
         let probe = Handle::new();
         worker.dataflow(|scope| {
-            let graph = input.to_collection(scope).extract_branches(grid, spacing);
+            let graph = input.to_collection(scope).extract_shelved_branches(grid, spacing, shelf.clone());
             graph
                 .changes()
                 .flat_map(|list| list.iter().collect::<Vec<_>>())
@@ -147,11 +150,14 @@ fn histories() -> impl Strategy<Value = (Grid, Vec<Chunks>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn after_every_edit_the_network_is_that_of_the_content((grid, history) in histories(), workers in 0usize..3) {
+    fn after_every_edit_the_network_is_that_of_the_content(
+        (grid, history) in histories(), workers in 0usize..3, is_shelved in any::<bool>(),
+    ) {
         let spacing = Spacing([1.0, 0.5, 1.0]);
         // One worker, two, and two that exchange bytes as processes do.
         let how = [Communication::Thread, Communication::Process(2), Communication::ProcessBinary(2)][workers].clone();
-        let found = run(&history, grid, spacing, how);
+        let shelf = is_shelved.then(|| Arc::new(ListShelf::default()) as Arc<dyn Shelf>);
+        let found = run(&history, grid, spacing, how, shelf);
         for (chunks, epoch) in history.iter().zip(1..) {
             let expected = Graph::new(chunks, grid, spacing);
             let ranks = Ranks::new(chunks.iter().map(|(&id, part)| (id, &part.voxels)), &grid);
@@ -184,7 +190,7 @@ fn an_edit_far_away_leaves_branches_alone() {
     before.sort_unstable();
     let after: Vec<_> = before.iter().copied().filter(|(v, _)| *v != Voxel::new([0, 5, 50])).collect();
     let history = [cut(&before, &grid, false), cut(&after, &grid, false)];
-    let branches = run(&history, grid, Spacing::default(), Communication::Process(2)).branches;
+    let branches = run(&history, grid, Spacing::default(), Communication::Process(2), None).branches;
     let ends = |epoch, sign| -> Vec<_> {
         let mut ends: Vec<_> = branches
             .iter()

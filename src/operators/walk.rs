@@ -1,6 +1,7 @@
 //! Walks along the voxel graphs of chunks, on which channels join them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::lattice::Lattice;
@@ -9,19 +10,20 @@ use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
 use crate::kernel::measure::channel::{Channel, PathSum};
-use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::components::junction_voxels;
 use crate::kernel::network::forest::Edge;
+use crate::kernel::network::fragment_list::FragmentList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::links::drop_edges;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::step::Lengths;
 use crate::kernel::network::stitch::paths;
 use crate::kernel::network::walk::walk;
+use crate::kernel::shelf::Shelf;
 use crate::operators::link::Linked;
 use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::shared::Shared;
-use crate::operators::stitch::ListedPaths;
+use crate::operators::stitch::{ListedPaths, listed};
 
 /// The findings of walks in a chunk. Lists are in order and not empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +49,8 @@ pub trait WalkGraphs<'scope, T: Timestamp + Lattice> {
     /// The branches, isolated voxels and fragments of each chunk, after its dropped edges are removed from its graph,
     /// with the values of its channel along them.
     ///
-    /// Partitioned by chunk. Holds the graphs, the channels and what the walks find; a change walks its chunk again.
+    /// Partitioned by chunk. Holds the graphs, the channels and what the walks find, of which lists of branches lie on the
+    /// shelf if there is one; a change walks its chunk again.
     ///
     /// # Panics
     /// While running, if a chunk has a graph and no channel, or one for other voxels.
@@ -57,6 +60,7 @@ pub trait WalkGraphs<'scope, T: Timestamp + Lattice> {
         dropped: VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)>,
         octree: Octree,
         lengths: Lengths,
+        shelf: Option<Arc<dyn Shelf>>,
     ) -> VecCollection<'scope, T, (ChunkId, Walked<C::Sum>)>;
 }
 
@@ -67,6 +71,7 @@ impl<'scope, T: Timestamp + Lattice> WalkGraphs<'scope, T> for VecCollection<'sc
         dropped: VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)>,
         octree: Octree,
         lengths: Lengths,
+        shelf: Option<Arc<dyn Shelf>>,
     ) -> VecCollection<'scope, T, (ChunkId, Walked<C::Sum>)> {
         let graphs = self.map(|(id, graph)| (id, Part::Graph(graph)));
         let channels = channels.map(|(id, channel)| (id, Part::Channel(channel)));
@@ -100,9 +105,11 @@ impl<'scope, T: Timestamp + Lattice> WalkGraphs<'scope, T> for VecCollection<'sc
                 let linked = Linked { voxels: junctions.into(), sets: near.into() };
                 output.push((Walked::Junctions(Shared::new(linked)), 1));
             }
-            let listed = |branches: Vec<_>| Shared::new(BranchList::new(&branches, &lengths));
+            let listed = |branches: Vec<_>| listed(&branches, &lengths, shelf.as_ref());
             let paths = paths(walks.branches, walks.fragments, &octree);
-            output.extend(paths.map(|paths| (Walked::Paths(paths.map(listed, Shared::new)), 1)));
+            output.extend(
+                paths.map(|paths| (Walked::Paths(paths.map(listed, |open| Shared::new(FragmentList::new(&open)))), 1)),
+            );
         })
     }
 }

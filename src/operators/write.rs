@@ -14,8 +14,10 @@ use timely::dataflow::{Stream, StreamVec};
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
+use super::attic::Attic;
 use super::batch::Batch;
 use super::failure::Failure;
+use super::rested::Rest;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::levels::Levels;
@@ -70,12 +72,13 @@ pub trait WriteSkeletons<'scope, T: Timestamp + TotalOrder> {
     ///
     /// The returned stream is empty; its progress shows when everything is stored. A resolution follows from the chunks of
     /// the one before as they are stored: each sends each voxel at most once. Other operators have their turn after some
-    /// chunks. Holds the voxels of one resolution.
+    /// chunks. Holds the voxels of one resolution, all but a few in the attic.
     fn write_skeletons(
         self,
         output: Levels,
         grids: Vec<Grid>,
         store: impl Fn(usize, ChunkId, &[Voxel]) -> Result<()> + 'static,
+        attic: Arc<Attic>,
         failure: Failure,
     ) -> StreamVec<'scope, T, ()>;
 }
@@ -86,6 +89,7 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
         levels: Levels,
         grids: Vec<Grid>,
         store: impl Fn(usize, ChunkId, &[Voxel]) -> Result<()> + 'static,
+        attic: Arc<Attic>,
         failure: Failure,
     ) -> StreamVec<'scope, T, ()> {
         let (store, finest) = (Rc::new(store), grids.first().copied());
@@ -98,7 +102,7 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
                 store(level, to, voxels)?;
                 Ok(next.map(|grid| by_chunk(&coarser(voxels, level + 1, &levels), &grid)).unwrap_or_default())
             };
-            parts = write_level(parts, grid, store, failure.clone());
+            parts = write_level(parts, grid, store, Rest::new(Arc::clone(&attic)), failure.clone());
         }
         parts.flat_map::<Vec<()>, _, _>(|_| None::<()>)
     }
@@ -109,6 +113,7 @@ fn write_level<'scope, T: Timestamp + TotalOrder>(
     parts: Stream<'scope, T, Batch<Part>>,
     grid: Grid,
     store: impl Fn(ChunkId, &[Voxel]) -> Result<Vec<Part>> + 'static,
+    mut rest: Rest,
     failure: Failure,
 ) -> Stream<'scope, T, Batch<Part>> {
     let (peers, scope) = (parts.scope().peers(), parts.scope());
@@ -124,8 +129,9 @@ fn write_level<'scope, T: Timestamp + TotalOrder>(
                     if let Some(held) = capability.retain_least(output.output_index()) {
                         let time = held.time().clone();
                         let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
-                        for part in parts.drain() {
-                            chunks.entry(part.to).or_insert_with(Vec::new).push(part.voxels);
+                        for Part { to, voxels } in parts.drain() {
+                            let put = rest.put(voxels.bytes()).map(|bytes| (voxels.len(), bytes));
+                            chunks.entry(to).or_insert_with(Vec::new).extend(put);
                         }
                     }
                 });
@@ -138,7 +144,10 @@ fn write_level<'scope, T: Timestamp + TotalOrder>(
                     match chunks.pop_first().filter(|_| !failure.happened()) {
                         Some((to, lists)) => {
                             voxels.clear();
-                            lists.iter().for_each(|list| list.extend(&mut voxels));
+                            for (count, bytes) in lists {
+                                let list = rest.take(bytes).map(|bytes| VoxelList::of_bytes(count, bytes));
+                                list.iter().for_each(|list| list.extend(&mut voxels));
+                            }
                             match store(to, &voxels) {
                                 Ok(coarser) => output.session(held).give_iterator(coarser.into_iter()),
                                 Err(error) => failure.report(error),

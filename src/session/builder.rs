@@ -329,7 +329,8 @@ impl<Kind> SessionBuilder<Kind> {
         let (asked, pruning) = (&settled.asked, settled.pruning);
         let (set, longest_path) = (asked.columns, asked.longest_path);
         let radii = set.tells_radii() || pruning.needs_radii();
-        let network = NetworkPlan { grid: canvas, frame, columns: set.columns(), radii, pruning, longest_path };
+        let network =
+            NetworkPlan { grid: canvas, frame, columns: set.columns(), radii, pruning, longest_path, shelf: None };
         let folder = self.state.as_ref().map(|path| {
             let dependencies = dependencies(&settled, canvas)?;
             match run {

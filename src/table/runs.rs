@@ -103,40 +103,20 @@ impl Runs {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::collections::BTreeMap;
-    use std::sync::Mutex;
 
     use proptest::prelude::*;
 
     use super::*;
-
-    /// A shelf in memory.
-    #[derive(Debug, Default)]
-    pub(in crate::table) struct List(Mutex<Vec<u8>>);
-
-    impl Shelf for List {
-        fn near(&self) -> usize {
-            0
-        }
-
-        fn put(&self, bytes: &[u8]) -> Option<u64> {
-            let mut all = self.0.lock().unwrap();
-            all.extend_from_slice(bytes);
-            Some((all.len() - bytes.len()) as u64)
-        }
-
-        fn get(&self, place: u64, length: usize) -> Vec<u8> {
-            self.0.lock().unwrap()[place as usize..][..length].to_vec()
-        }
-    }
+    use crate::kernel::shelf::tests::ListShelf;
 
     proptest! {
         #[test]
         fn runs_are_merged_with_the_sums_of_counts(
             runs in prop::collection::vec(prop::collection::btree_map(0u64..40, 1i64..5, 0..20), 0..12),
         ) {
-            let (mut sums, mut found) = (BTreeMap::new(), Runs::new(Arc::new(List::default())));
+            let (mut sums, mut found) = (BTreeMap::new(), Runs::new(Arc::new(ListShelf::default())));
             for run in runs {
                 run.iter().for_each(|(key, count)| *sums.entry(*key).or_insert(0) += count);
                 found.add(&run.into_iter().collect::<Vec<_>>());

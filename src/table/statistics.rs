@@ -311,8 +311,8 @@ mod tests {
     use crate::kernel::measure::radii::{Radii, Radius};
     use crate::kernel::network::branch::BranchKind;
     use crate::kernel::network::step::{Lengths, Step};
+    use crate::kernel::shelf::tests::ListShelf;
     use crate::space::{Spacing, Voxel};
-    use crate::table::runs::tests::List;
 
     /// A row whose length is `value`, and its radius a tenth of that.
     fn row(value: f64) -> Measures {
@@ -398,7 +398,7 @@ mod tests {
             kept.iter().rev().for_each(|&value| winding.add(&row(value)));
             passing.iter().for_each(|&value| winding.remove(&row(value)));
             prop_assert_eq!(all(&mut winding), all(&mut straight));
-            let shelf: Arc<dyn Shelf> = Arc::new(List::default());
+            let shelf: Arc<dyn Shelf> = Arc::new(ListShelf::default());
             let mut shelved = Statistics::default().with_shelf(&shelf);
             kept.iter().rev().for_each(|&value| shelved.add(&row(value)));
             prop_assert_eq!(all(&mut shelved), all(&mut straight));

@@ -20,6 +20,8 @@ use crate::kernel::network::graph::Graph;
 use crate::kernel::network::graph::tests::{cut, voxels};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
+use crate::kernel::shelf::Shelf;
+use crate::kernel::shelf::tests::ListShelf;
 use crate::space::{Region, Spacing, Voxel};
 
 /// A skeleton with its values, and skan's rows for it.
@@ -88,7 +90,11 @@ fn check(case: &Case, chunk: [usize; 3]) {
     };
     let parts: BTreeMap<ChunkId, Skeleton> = places.into_iter().map(|(id, places)| (id, part(places))).collect();
     let graph = Graph::new(&parts, grid, case.frame.spacing);
-    let list = BranchList::new(&graph.branches, &Lengths::new(case.frame.spacing));
+    let mut list = BranchList::new(&graph.branches, &Lengths::new(case.frame.spacing));
+    if chunk[0] == 4 {
+        let shelf: Arc<dyn Shelf> = Arc::new(ListShelf::default());
+        list = list.shelved(&shelf);
+    }
     let ranks = Ranks::new(parts.iter().map(|(&id, part)| (id, &part.voxels)), &grid);
     let table = Table::new([&list], &graph.isolated, &ranks, 1).unwrap();
     let rows: Vec<Vec<f64>> = table.rows(case.frame).map(|row| fields(&row, &case.frame)).collect();

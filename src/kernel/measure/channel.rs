@@ -55,6 +55,12 @@ pub trait PathSum: Portable {
 
     /// The measures of a branch with these steps, in its canonical direction.
     fn measured(&self, steps: &[Step], lengths: &Lengths) -> Self::Measured;
+
+    /// Appends the sum along a path of `voxels` voxels to bytes, for [`PathSum::read`].
+    fn write(&self, voxels: usize, bytes: &mut Vec<u8>);
+
+    /// Reads the sum along a path of `voxels` voxels at `at`, and moves `at` past it; `None` if the bytes end too early.
+    fn read(voxels: usize, bytes: &[u8], at: &mut usize) -> Option<Self>;
 }
 
 /// The measures of a branch that follow from its channels.
@@ -111,6 +117,15 @@ impl<A: PathSum, B: PathSum> PathSum for (A, B) {
 
     fn measured(&self, steps: &[Step], lengths: &Lengths) -> Self::Measured {
         (self.0.measured(steps, lengths), self.1.measured(steps, lengths))
+    }
+
+    fn write(&self, voxels: usize, bytes: &mut Vec<u8>) {
+        self.0.write(voxels, bytes);
+        self.1.write(voxels, bytes);
+    }
+
+    fn read(voxels: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
+        Some((A::read(voxels, bytes, at)?, B::read(voxels, bytes, at)?))
     }
 }
 

@@ -106,6 +106,15 @@ impl PathSum for InOrder {
     fn measured(&self, _: &[Step], _: &Lengths) -> Moments {
         Moments::of_floats(self.numbers())
     }
+
+    /// Eight bytes for each.
+    fn write(&self, _: usize, bytes: &mut Vec<u8>) {
+        self.0.iter().for_each(|number| number.write(bytes));
+    }
+
+    fn read(voxels: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
+        (0..voxels).map(|_| Bits::read(bytes, at)).collect::<Option<_>>().map(InOrder)
+    }
 }
 
 /// The least and the largest number along a path; negative zero is less than zero.
@@ -149,6 +158,14 @@ impl PathSum for Extremes {
 
     fn measured(&self, _: &[Step], _: &Lengths) -> Self {
         *self
+    }
+
+    fn write(&self, steps: usize, bytes: &mut Vec<u8>) {
+        Measured::write(self, &(), steps, bytes);
+    }
+
+    fn read(steps: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
+        <Self as Measured>::read(&(), steps, bytes, at)
     }
 }
 

@@ -8,6 +8,7 @@ use super::moments::Moments;
 use super::numbers::InOrder;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::kernel::network::step::{Lengths, Step};
+use crate::kernel::varint;
 use crate::space::Voxel;
 use crate::with_voxels;
 
@@ -159,6 +160,37 @@ impl PathSum for PixelSum {
             PixelSum::Integers { sum, squares, .. } => Moments::of_integers(steps.len() as u64 + 1, *sum, *squares),
             PixelSum::Floats(values) => values.measured(steps, lengths),
         }
+    }
+
+    /// Some thirteen bytes for the sums of a mask.
+    fn write(&self, voxels: usize, bytes: &mut Vec<u8>) {
+        match self {
+            PixelSum::Integers { sum, squares, least, at_least } => {
+                bytes.push(1);
+                for number in [varint::of_signed(*sum), *squares as u64, (*squares >> 64) as u64] {
+                    varint::push(bytes, number);
+                }
+                bytes.extend_from_slice(&least.since(Voxel::FIRST).to_le_bytes());
+                varint::push(bytes, varint::of_signed(*at_least));
+            }
+            PixelSum::Floats(values) => {
+                bytes.push(0);
+                values.write(voxels, bytes);
+            }
+        }
+    }
+
+    fn read(voxels: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
+        let is_whole = *bytes.get(*at)? != 0;
+        *at += 1;
+        if !is_whole {
+            return InOrder::read(voxels, bytes, at).map(PixelSum::Floats);
+        }
+        let sum = varint::signed(varint::read(bytes, at)?);
+        let squares = u128::from(varint::read(bytes, at)?) | u128::from(varint::read(bytes, at)?) << 64;
+        let least = Voxel::FIRST.moved(u64::from_le_bytes(*bytes.get(*at..)?.first_chunk()?));
+        *at += 8;
+        Some(PixelSum::Integers { sum, squares, least, at_least: varint::signed(varint::read(bytes, at)?) })
     }
 }
 

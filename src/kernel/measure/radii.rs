@@ -138,6 +138,23 @@ impl PathSum for RadiiAlong {
             self.0.as_ref().map(|along| Known::new(along.numbers().map(|bits| Radius(bits.into())), steps, lengths)),
         )
     }
+
+    /// One or two bytes for each radius at unit spacing.
+    fn write(&self, _: usize, bytes: &mut Vec<u8>) {
+        bytes.push(u8::from(self.0.is_some()));
+        if let Some(along) = &self.0 {
+            along.numbers().for_each(|number| Radius(number.into()).write(bytes));
+        }
+    }
+
+    fn read(voxels: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
+        let is_known = *bytes.get(*at)? != 0;
+        *at += 1;
+        let radius = |_| Some(f64::from(Radius::read(bytes, at)?.0));
+        let along: Option<InOrder> =
+            if is_known { Some((0..voxels).map(radius).collect::<Option<_>>()?) } else { None };
+        Some(RadiiAlong(along))
+    }
 }
 
 /// The measures of a branch from the radii at its voxels, both ends included; an isolated cycle counts its first voxel

@@ -1,12 +1,16 @@
 //! Branches in order, in little memory: a branch takes two or three bytes, one for each step, and its measures unless
 //! they follow from the list; these take sixteen bytes for pixel values that vary.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::moments::Moments;
 use crate::kernel::network::branch::{Branch, BranchKind};
-use crate::kernel::network::step::{Lengths, Step};
+use crate::kernel::network::step::{Lengths, Step, end};
+use crate::kernel::shelf::{Shelf, ShelvedBytes};
 use crate::kernel::varint;
 use crate::space::Voxel;
 
@@ -26,8 +30,7 @@ pub struct BranchList<M: Measured = Moments> {
     /// The branches one after the other. Each is the difference of its start from the start of the branch before, or
     /// from the first possible voxel at the beginning of a group; its head; its steps; and its measures, if the head
     /// says so.
-    #[serde(with = "serde_bytes")]
-    bytes: Vec<u8>,
+    bytes: ShelvedBytes,
 }
 
 /// Flags in a head, next to the kind.
@@ -42,38 +45,50 @@ impl<M: Measured> BranchList<M> {
     /// # Panics
     /// If the branches are not in order, do not end where their steps lead, or have other lengths.
     pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch<M>>, lengths: &Lengths) -> Self {
-        let mut list = BranchList { count: 0, lengths: *lengths, common: None, groups: Vec::new(), bytes: Vec::new() };
-        let mut last: Option<&Branch<M>> = None;
+        let (groups, none) = (Vec::new(), Vec::new().into());
+        let mut list = BranchList { count: 0, lengths: *lengths, common: None, groups, bytes: none };
+        let (mut bytes, mut last): (Vec<u8>, Option<&Branch<M>>) = (Vec::new(), None);
         for branch in branches {
             assert!(last.is_none_or(|last| last <= branch), "branches of a list are in order");
             let before = last.filter(|_| !list.count.is_multiple_of(GROUP)).map_or(Voxel::FIRST, Branch::start);
-            list.push(branch, before);
+            list.push(branch, before, &mut bytes);
             last = Some(branch);
         }
         list.groups.shrink_to_fit();
-        list.bytes.shrink_to_fit();
-        list
+        bytes.shrink_to_fit();
+        BranchList { bytes: bytes.into(), ..list }
     }
 
-    fn push(&mut self, branch: &Branch<M>, before: Voxel) {
+    /// The same list with its bytes on a shelf, unless that has them stay. While the list is read again, some of its bytes are
+    /// in memory.
+    ///
+    /// # Panics
+    /// Later, where the list is read, if the shelf does not have the bytes any more.
+    #[must_use]
+    pub fn shelved(mut self, shelf: &Arc<dyn Shelf>) -> Self {
+        self.bytes.shelve(shelf);
+        self
+    }
+
+    fn push(&mut self, branch: &Branch<M>, before: Voxel, bytes: &mut Vec<u8>) {
         let common = *self.common.get_or_insert_with(|| branch.measured().common());
         if self.count.is_multiple_of(GROUP) {
-            self.groups.push(self.bytes.len() as u64);
+            self.groups.push(bytes.len() as u64);
         }
         self.count += 1;
         let steps = branch.steps();
         assert_eq!(branch.length(), self.lengths.along(steps), "branches of a list are measured with its lengths");
         assert_eq!(branch.end(), end(branch.start(), steps), "branches of a list end where their steps lead");
         let varies = self.implied(steps.len()).as_ref() != Some(branch.measured());
-        varint::push(&mut self.bytes, branch.start().since(before));
+        varint::push(bytes, branch.start().since(before));
         let flags = if branch.is_isolated_cycle() { ISOLATED } else { 0 } | if varies { VARYING } else { 0 };
-        self.bytes.push(branch.kind() as u8 | flags | (steps.len().min(MANY) as u8) << 4);
+        bytes.push(branch.kind() as u8 | flags | (steps.len().min(MANY) as u8) << 4);
         if steps.len() >= MANY {
-            varint::push(&mut self.bytes, (steps.len() - MANY) as u64);
+            varint::push(bytes, (steps.len() - MANY) as u64);
         }
-        self.bytes.extend_from_slice(bytemuck::cast_slice(steps));
+        bytes.extend_from_slice(bytemuck::cast_slice(steps));
         if varies {
-            branch.measured().write(&common, steps.len(), &mut self.bytes);
+            branch.measured().write(&common, steps.len(), bytes);
         }
     }
 
@@ -115,7 +130,9 @@ impl<M: Measured> BranchList<M> {
 
     /// The same. Reads others from a bookmark in this list on, which is not after the first.
     pub(crate) fn range_from(&self, mark: Bookmark, places: std::ops::Range<usize>) -> Branches<'_, M> {
-        let mut branches = Branches { list: self, mark, end: places.end };
+        let end = self.groups.get(places.end.div_ceil(GROUP)).map_or(self.bytes.len(), |&at| at as usize);
+        let bytes = self.bytes.get(mark.at..if places.is_empty() { mark.at } else { end });
+        let mut branches = Branches { list: self, bytes, first: mark.at, mark, end: places.end };
         while branches.mark.next < places.start && branches.raw().is_some() {}
         branches
     }
@@ -128,11 +145,6 @@ impl<'a, M: Measured> IntoIterator for &'a BranchList<M> {
     fn into_iter(self) -> Branches<'a, M> {
         self.iter()
     }
-}
-
-/// The voxel that steps lead to.
-fn end(start: Voxel, steps: &[Step]) -> Voxel {
-    steps.iter().fold(start, |at, step| step.from(at))
 }
 
 /// A place in a list at which reading can begin.
@@ -150,6 +162,9 @@ pub(crate) struct Bookmark {
 #[derive(Clone, Debug)]
 pub struct Branches<'a, M: Measured = Moments> {
     list: &'a BranchList<M>,
+    /// Those of the list from `first` on, as far as they are needed.
+    bytes: Cow<'a, [u8]>,
+    first: usize,
     mark: Bookmark,
     end: usize,
 }
@@ -194,7 +209,7 @@ impl<'a, M: Measured> Branches<'a, M> {
         self.raw().map(|raw| raw.outline())
     }
 
-    fn raw(&mut self) -> Option<Raw<'a, M>> {
+    fn raw(&mut self) -> Option<Raw<'_, M>> {
         if self.mark.next >= self.end {
             return None;
         }
@@ -202,28 +217,21 @@ impl<'a, M: Measured> Branches<'a, M> {
             self.mark.before = Voxel::FIRST;
         }
         self.mark.next += 1;
-        let bytes = &self.list.bytes;
-        let start = self.mark.before.moved(varint::read(bytes, &mut self.mark.at)?);
+        let (bytes, mut at) = (&*self.bytes, self.mark.at - self.first);
+        let start = self.mark.before.moved(varint::read(bytes, &mut at)?);
         self.mark.before = start;
-        let head = self.take(1)?[0];
+        let head = *bytes.get(at)?;
+        at += 1;
         let mut count = usize::from(head >> 4);
         if count == MANY {
-            count += varint::read(bytes, &mut self.mark.at)? as usize;
+            count += varint::read(bytes, &mut at)? as usize;
         }
-        let steps = bytemuck::cast_slice(self.take(count)?);
-        let measured = if head & VARYING == 0 {
-            None
-        } else {
-            Some(M::read(self.list.common.as_ref()?, count, bytes, &mut self.mark.at)?)
-        };
+        let steps = bytemuck::cast_slice(bytes.get(at..at.checked_add(count)?)?);
+        at += count;
+        let measured =
+            if head & VARYING == 0 { None } else { Some(M::read(self.list.common.as_ref()?, count, bytes, &mut at)?) };
+        self.mark.at = self.first + at;
         Some(Raw { start, head, steps, measured })
-    }
-
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let at = self.mark.at;
-        let taken = self.list.bytes.get(at..at.checked_add(count)?)?;
-        self.mark.at += count;
-        Some(taken)
     }
 }
 
@@ -231,11 +239,12 @@ impl<M: Measured> Iterator for Branches<'_, M> {
     type Item = Branch<M>;
 
     fn next(&mut self) -> Option<Branch<M>> {
+        let list = self.list;
         let Raw { start, head, steps, measured } = self.raw()?;
         let end = end(start, steps);
-        let measured = measured.or_else(|| self.list.implied(steps.len()))?;
+        let measured = measured.or_else(|| list.implied(steps.len()))?;
         let kind = BranchKind::ALL[usize::from(head & 3)];
-        Some(Branch::new(start, end, kind, head & ISOLATED != 0, steps, measured, &self.list.lengths))
+        Some(Branch::new(start, end, kind, head & ISOLATED != 0, steps, measured, &list.lengths))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -251,6 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::shelf::tests::ListShelf;
     use crate::space::Spacing;
 
     fn branch(
@@ -297,8 +307,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_list_gives_the_branches_that_it_was_made_of((branches, lengths) in branches(), [a, b] in [0usize..300, 0usize..300]) {
-            let list = BranchList::new(&branches, &lengths);
+        fn a_list_gives_the_branches_that_it_was_made_of(
+            (branches, lengths) in branches(), [a, b] in [0usize..300, 0usize..300], is_shelved in any::<bool>(),
+        ) {
+            let mut list = BranchList::new(&branches, &lengths);
+            if is_shelved {
+                let shelf: Arc<dyn Shelf> = Arc::new(ListShelf::default());
+                list = list.shelved(&shelf);
+            }
             prop_assert_eq!(list.len(), branches.len());
             prop_assert_eq!(list.iter().collect::<Vec<_>>(), &branches[..]);
             let places = a.min(b).min(branches.len())..a.max(b).min(branches.len());

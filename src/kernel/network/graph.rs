@@ -52,7 +52,9 @@ impl<M: Measured> Graph<M> {
             isolated.extend(walks.isolated);
             found.extend(paths(walks.branches, walks.fragments, &octree).map(|paths| (id, paths)));
         }
-        let branches = rise(found, &octree, |(level, _), parts| stitch(parts, level, &octree, &lengths));
+        let branches = rise(found, &octree, |(level, _), parts| {
+            stitch(&parts.iter().copied().flatten().cloned().collect::<Vec<_>>(), level, &octree, &lengths)
+        });
         let mut branches: Vec<Branch<M>> = branches.into_iter().flat_map(|(_, branches)| branches).collect();
         branches.sort_unstable();
         isolated.sort_unstable();

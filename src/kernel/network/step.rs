@@ -111,6 +111,11 @@ const DIFFERENCE: [u64; Step::COUNT] = {
     difference
 };
 
+/// The voxel that steps lead to.
+pub(super) fn end(start: Voxel, steps: &[Step]) -> Voxel {
+    steps.iter().fold(start, |at, step| step.from(at))
+}
+
 /// Lengths of steps by class, for one spacing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lengths {

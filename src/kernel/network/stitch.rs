@@ -1,7 +1,5 @@
 //! Fragments of branches, and joining them across seams.
 
-use serde::{Deserialize, Serialize};
-
 use crate::kernel::measure::channel::PathSum;
 use crate::kernel::measure::pixel_values::PixelSum;
 use crate::kernel::network::branch::{Branch, BranchKind, Steps};
@@ -12,7 +10,7 @@ use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
 /// What continues beyond an end of a fragment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Beyond {
     /// The path continues across a seam, by this step.
     Open(Step),
@@ -23,7 +21,7 @@ pub enum Beyond {
 }
 
 /// An end of a fragment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct End {
     /// The last voxel on this side.
     pub voxel: Voxel,
@@ -47,7 +45,7 @@ impl End {
 }
 
 /// A path with at least one end that continues in another chunk.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fragment<S = PixelSum> {
     /// Its two ends; they may be the same voxel.
     pub ends: [End; 2],
@@ -81,8 +79,6 @@ pub fn paths<S: PathSum>(
     let lists = (0..).zip(levels).filter(|(_, list)| !list.is_empty());
     let sorted = lists.map(|(level, mut list)| {
         list.sort_unstable();
-        // There are many lists of one or two, which are held until the boxes below are done.
-        list.shrink_to_fit();
         (level, list)
     });
     risen((!branches.is_empty()).then_some(branches), sorted)
@@ -96,16 +92,15 @@ pub fn paths<S: PathSum>(
 /// If an end that should be joined in this box has no counterpart, so that chunks contradict each other about an edge;
 /// or if sums cannot be joined, such as those of pixel values that are whole numbers in some chunks and not in others.
 pub(crate) fn stitch<S: PathSum>(
-    parts: &[&Vec<Fragment<S>>],
+    fragments: &[Fragment<S>],
     level: u8,
     octree: &Octree,
     lengths: &Lengths,
 ) -> impl Iterator<Item = Paths<S>> + use<S> {
-    let fragments: Vec<&Fragment<S>> = parts.iter().flat_map(|part| part.iter()).collect();
-    let partner = pair(&fragments, level, octree);
+    let partner = pair(fragments, level, octree);
     let (mut branches, mut open) = (Vec::new(), Vec::new());
     let mut done = vec![false; fragments.len()];
-    let mut joint = Joint { fragments: &fragments, partner: &partner, done: &mut done };
+    let mut joint = Joint { fragments, partner: &partner, done: &mut done };
     for place in 0..fragments.len() {
         for side in 0..2 {
             if !joint.done[place] && partner[place][side].is_none() {
@@ -130,7 +125,7 @@ pub(crate) fn stitch<S: PathSum>(
 type Side = (usize, usize);
 
 /// For both sides of each fragment, the side to which it is joined in a box of a level.
-fn pair<S>(fragments: &[&Fragment<S>], level: u8, octree: &Octree) -> Vec<[Option<Side>; 2]> {
+fn pair<S>(fragments: &[Fragment<S>], level: u8, octree: &Octree) -> Vec<[Option<Side>; 2]> {
     let mut meeting: Vec<(Edge, Side)> = Vec::new();
     for (place, fragment) in fragments.iter().enumerate() {
         for (side, end) in fragment.ends.iter().enumerate() {
@@ -160,7 +155,7 @@ struct Chain<S> {
 }
 
 struct Joint<'a, S> {
-    fragments: &'a [&'a Fragment<S>],
+    fragments: &'a [Fragment<S>],
     partner: &'a [[Option<Side>; 2]],
     done: &'a mut [bool],
 }
@@ -169,7 +164,7 @@ impl<S: PathSum> Joint<'_, S> {
     /// Follows a chain from a side of a fragment, through the fragment and on, to an end that is not joined here or
     /// back to its beginning.
     fn follow(&mut self, place: usize, side: usize) -> Chain<S> {
-        let mut chain = Chain::new(self.fragments[place], side == 1);
+        let mut chain = Chain::new(&self.fragments[place], side == 1);
         let (mut place, mut side) = (place, side);
         loop {
             self.done[place] = true;
@@ -179,7 +174,7 @@ impl<S: PathSum> Joint<'_, S> {
                         chain.steps.push(step);
                     }
                     (place, side) = next;
-                    chain.append(self.fragments[place], side == 1);
+                    chain.append(&self.fragments[place], side == 1);
                 }
                 _ => return chain,
             }

@@ -30,6 +30,16 @@ impl VoxelList {
         self.count == 0
     }
 
+    /// The bytes that hold the voxels, for [`VoxelList::of_bytes`].
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The list of `count` voxels with these bytes. Voxels that the bytes do not have are missing.
+    pub(crate) fn of_bytes(count: usize, bytes: Box<[u8]>) -> Self {
+        VoxelList { count, bytes: bytes.into() }
+    }
+
     /// The voxels, in the order of the list. Takes one or two nanoseconds for each.
     pub fn iter(&self) -> VoxelIter<'_> {
         VoxelIter { bytes: &self.bytes, at: 0, left: self.count, last: Voxel::FIRST }
@@ -63,7 +73,7 @@ impl VoxelList {
 
 /// Appends a step: along x with a bit that says whether it goes on along y, then along y with one for z, then along z.
 #[inline]
-fn push_step(bytes: &mut Vec<u8>, [dz, dy, dx]: Position) {
+pub(super) fn push_step(bytes: &mut Vec<u8>, [dz, dy, dx]: Position) {
     let (leaves_row, leaves_plane) = (dz != 0 || dy != 0, dz != 0);
     varint::push(bytes, varint::of_signed(dx) << 1 | u64::from(leaves_row));
     if leaves_row {
@@ -76,7 +86,7 @@ fn push_step(bytes: &mut Vec<u8>, [dz, dy, dx]: Position) {
 
 /// Reads the step at `at` as a [`Voxel::difference`], and moves `at` past it; `None` if the bytes end too early.
 #[inline]
-fn read_step(bytes: &[u8], at: &mut usize) -> Option<u64> {
+pub(super) fn read_step(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let x = varint::read(bytes, at)?;
     if x & 1 == 0 {
         return Some(Voxel::difference([0, 0, varint::signed(x >> 1)]));
