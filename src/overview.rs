@@ -27,7 +27,7 @@ use std::convert::Infallible;
 use self::canvas::Canvas;
 use self::colours::Palette;
 use self::grey::Grey;
-use self::layout::Layout;
+use self::layout::{Layout, Placed};
 use self::lines::{Brush, Lines};
 use self::points::Points;
 pub(crate) use self::reduced::reduced;
@@ -35,7 +35,7 @@ pub use self::scene::OverviewOptions;
 pub(crate) use self::scene::Scene;
 use self::sheet::Sheet;
 pub use self::strokes::BranchColour;
-pub(crate) use self::strokes::{Draw, Stroke, StrokeKind, Strokes};
+pub(crate) use self::strokes::{Draw, Share, Stroke, StrokeKind, Strokes};
 pub(crate) use self::svg::vector_overview;
 use crate::error::Result;
 use crate::threads::{each, in_turn};
@@ -46,8 +46,12 @@ const MOST_COVERED: f64 = 0.3;
 /// Rows of a picture that are made at once.
 const BAND: usize = 64;
 
-/// The overview as the bytes of a PNG file, drawn by a number of threads. Holds five bytes for each pixel of a picture with up
-/// to 256 colours, or seven; takes time in proportion to the pixels and to the voxels of the skeleton.
+/// Branches that are worth a thread of their own, which has panels of its own, and the most of such threads.
+const WORTH_A_THREAD: usize = if cfg!(test) { 2 } else { 50_000 };
+const MOST_THREADS: usize = 4;
+
+/// The overview as the bytes of a PNG file, drawn by a number of threads. Holds eight bytes for each pixel, and four more for each
+/// further thread that draws branches; takes time in proportion to the pixels and to the voxels of the skeleton.
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) if the picture cannot be encoded.
@@ -100,20 +104,27 @@ fn lines(
     threads: usize,
     wanted: impl Fn(usize) -> bool + Sync,
 ) -> Result<Vec<Lines>> {
-    let draw = |width: f64| {
-        each(&layout.panels, threads, |_, placed| {
-            let mut points = Points::new(placed.axes, placed.shape, layout.line);
-            let mut branch = Vec::new();
-            strokes(&mut |stroke, voxels| {
-                branch.clear();
-                branch.extend(voxels);
-                if wanted(branch.len()) {
-                    points.add_branch(&branch, palette.ink(stroke), scene, layout);
-                }
-            });
-            Ok(points.into_lines(width))
-        })
+    let shares = Share::all((strokes.count / WORTH_A_THREAD).clamp(1, threads.clamp(1, MOST_THREADS)));
+    let drawn = each(&shares, threads, |_, share| {
+        let panel = |placed: &Placed| Points::new(placed.axes, placed.shape, layout.line);
+        let mut panels: Vec<Points> = layout.panels.iter().map(panel).collect();
+        let mut branch = Vec::new();
+        (strokes.draw)(*share, &mut |stroke, voxels| {
+            branch.clear();
+            branch.extend(voxels);
+            if wanted(branch.len()) {
+                let ink = palette.ink(stroke);
+                panels.iter_mut().for_each(|points| points.add_branch(&branch, ink, scene, layout));
+            }
+        });
+        Ok(panels)
+    })?;
+    let merged = |mut all: Vec<Points>, more: Vec<Points>| {
+        all.iter_mut().zip(more).for_each(|(points, more)| points.merge(&more));
+        all
     };
+    let points = drawn.into_iter().reduce(merged).unwrap_or_default();
+    let draw = |width: f64| each(&points, threads, |_, points| Ok(points.lines(width)));
     let drawn = draw(layout.line)?;
     let inked: usize = drawn.iter().map(Lines::inked).sum();
     let pixels: usize = layout.panels.iter().map(|placed| placed.shape[0] * placed.shape[1]).sum();

@@ -18,7 +18,7 @@ use crate::kernel::measure::radii::OfRadii;
 use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview, vector_overview};
+use crate::overview::{Draw, OverviewOptions, Scene, Share, Stroke, StrokeKind, Strokes, overview, vector_overview};
 use crate::parameters::Described;
 use crate::space::Spacing;
 use crate::store::Description;
@@ -209,18 +209,24 @@ impl Analysis {
         let factor = known.zip(shown).map_or(1.0, |(from, to)| converted(1.0, from, to));
         let unit = shown.map(|unit| unit.symbol).or(description.unit.as_deref());
         let scene = Scene { projections, spacing: Spacing(description.spacing.0.map(|size| size * factor)), unit };
-        let strokes = |draw: &mut Draw<'_>| {
-            for branch in results.branches.iter().flat_map(|list| list.iter()) {
+        let draw = |share: Share, draw: &mut Draw<'_>| {
+            for branch in share.of(&results.branches).flat_map(|list| list.iter()) {
                 let kind = StrokeKind::of_branch_type(branch.kind() as u8);
                 let stroke = Stroke { kind, radius: factor * mean_radius(branch.measured()) };
                 draw(stroke, &mut branch.into_voxels());
             }
-            for Isolated { voxel, measured } in &results.isolated {
+            for Isolated { voxel, measured } in share.of(&results.isolated) {
                 let stroke = Stroke { kind: StrokeKind::Isolated, radius: factor * mean_radius(measured) };
                 draw(stroke, &mut std::iter::once(*voxel));
             }
         };
-        let threads = self.allotted.writers;
+        let mut kinds = [false; StrokeKind::COUNT];
+        for (branch_type, count) in (0..).zip(results.statistics.kinds) {
+            kinds[StrokeKind::of_branch_type(branch_type) as usize] = count > 0;
+        }
+        kinds[StrokeKind::Isolated as usize] = !results.isolated.is_empty();
+        let count = results.branches.iter().map(|list| list.len()).sum::<usize>() + results.isolated.len();
+        let (strokes, threads) = (Strokes { kinds, count, draw: &draw }, self.allotted.writers);
         let vector = options.vector.then(|| vector_overview(&scene, &strokes, options, threads)).transpose();
         Some(vector.and_then(|vector| Ok((overview(&scene, &strokes, options, threads)?, vector))))
     }

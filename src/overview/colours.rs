@@ -4,7 +4,7 @@ use super::strokes::{BranchColour, Stroke, StrokeKind, Strokes};
 
 /// Kinds in the order in which they cover each other, with their colours, from the palette of Okabe and Ito, which
 /// colour-blind people can tell apart too, and what the legend calls them.
-pub(super) const KINDS: [(StrokeKind, [u8; 3], &str); 5] = [
+pub(super) const KINDS: [(StrokeKind, [u8; 3], &str); StrokeKind::COUNT] = [
     (StrokeKind::JunctionJunction, [86, 180, 233], "junction to junction"),
     (StrokeKind::JunctionTip, [230, 159, 0], "junction to tip"),
     (StrokeKind::TipTip, [0, 158, 115], "tip to tip"),
@@ -31,12 +31,10 @@ impl Palette {
     /// The colours for some branches.
     pub(super) fn new(colour: BranchColour, strokes: &Strokes<'_>) -> Palette {
         if colour == BranchColour::Kind {
-            let mut present = [false; KINDS.len()];
-            strokes(&mut |stroke, _| present[stroke.kind as usize] = true);
-            return Palette::Kind { present };
+            return Palette::Kind { present: strokes.kinds };
         }
         let (mut least, mut largest) = (f64::INFINITY, 0.0);
-        strokes(&mut |stroke, _| {
+        strokes.draw_all(&mut |stroke, _| {
             if stroke.radius.is_finite() && stroke.radius > 0.0 {
                 (least, largest) = (f64::min(least, stroke.radius), f64::max(largest, stroke.radius));
             }

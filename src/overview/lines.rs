@@ -36,22 +36,21 @@ impl Brush {
 pub(super) struct Lines {
     /// The inks of the places of the panel, row by row; 0 where there is no line.
     inks: Vec<u8>,
-    /// From one row of places to the next.
-    stride: usize,
     /// Rows and columns of pixels of the panel.
     shape: [usize; 2],
     has_shadow: bool,
 }
 
 impl Lines {
-    /// Lines whose inks are in rows that are so far apart, of a panel of some rows and columns of pixels.
-    pub(super) fn new(inks: Vec<u8>, stride: usize, shape: [usize; 2], has_shadow: bool) -> Lines {
-        Lines { inks, stride, shape, has_shadow }
+    /// Lines with these inks, on a panel of some rows and columns of pixels.
+    pub(super) fn new(inks: Vec<u8>, shape: [usize; 2], has_shadow: bool) -> Lines {
+        Lines { inks, shape, has_shadow }
     }
 
     /// A row of places.
     pub(super) fn row(&self, row: usize) -> &[u8] {
-        &self.inks[row * self.stride..][..self.shape[1] * FINE]
+        let columns = self.shape[1] * FINE;
+        &self.inks[row * columns..][..columns]
     }
 
     /// The number of pixels that lines cover, rounded down.
@@ -108,9 +107,10 @@ impl Lines {
 
     /// The colour of what covers a pixel: the mean of those of its places that are covered.
     fn colour(&self, [row, column]: [usize; 2], colours: &[[u8; 3]; 256]) -> [u8; 3] {
-        let first = row * FINE * self.stride + column * FINE;
-        let inks: [[u8; FINE]; FINE] =
-            std::array::from_fn(|row| std::array::from_fn(|place| self.inks[first + row * self.stride + place]));
+        let inks: [[u8; FINE]; FINE] = std::array::from_fn(|at| {
+            let places = &self.row(row * FINE + at)[column * FINE..];
+            std::array::from_fn(|place| places[place])
+        });
         let inks = inks.as_flattened();
         let some = inks.iter().fold(0, |largest, &ink| largest.max(ink));
         if inks.iter().all(|&ink| ink == some || ink == 0) {
@@ -190,7 +190,7 @@ mod tests {
     fn a_line_has_a_shadow_and_what_is_far_from_it_stays() {
         let mut points = Points::new([1, 2], [9, 9], 2.0);
         points.add(None, [0.0, 4.0, 4.0], 1);
-        let (lines, brush) = (points.into_lines(2.0), Brush::new(&Palette::Kind { present: [true; 5] }));
+        let (lines, brush) = (points.lines(2.0), Brush::new(&Palette::Kind { present: [true; 5] }));
         let grey = |rows| Canvas::of([rows, 9], vec![[100; 3]; rows * 9]);
         let mut canvas = grey(9);
         lines.paint(&mut canvas, 0..9, &brush);

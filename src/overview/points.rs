@@ -132,11 +132,16 @@ impl Points {
         (row < rows && column < columns).then_some(row * columns + column)
     }
 
+    /// Adds the points of others on the same panel.
+    pub(super) fn merge(&mut self, others: &Points) {
+        raise(&mut self.inks, &others.inks);
+    }
+
     /// The lines through these points, of the width that they were made for or a smaller one. Discs of an even number of
     /// places have another middle than those of an odd one: a smaller width is rounded to the next of the same kind.
     ///
-    /// Takes no further memory: a row of lines follows from rows of points that are not above it, and takes its place.
-    pub(super) fn into_lines(mut self, width: f64) -> Lines {
+    /// Takes as much memory again as the points.
+    pub(super) fn lines(&self, width: f64) -> Lines {
         let [rows, columns] = self.shape.map(|side| side * FINE);
         let before = self.places - 1;
         let stride = columns + before;
@@ -146,6 +151,7 @@ impl Points {
         // Rows of lines to which points are still to come, by turns; whether there is anything in them.
         let mut coming = vec![(false, vec![0; columns]); disc.len()];
         let turn = |row: usize| row % disc.len();
+        let mut lines = Vec::with_capacity(rows * columns);
         let mut along = vec![0; columns];
         for row in 0..rows + before {
             let points = &self.inks[row * stride..][..stride];
@@ -171,14 +177,13 @@ impl Points {
             // No later points reach this row.
             if let Some(row) = (row + within).checked_sub(before).filter(|row| *row < rows) {
                 let (is_inked, inks) = &mut coming[turn(row)];
-                let lines = &mut self.inks[row * stride..][..columns];
-                lines.copy_from_slice(inks);
+                lines.extend_from_slice(inks);
                 if std::mem::take(is_inked) {
                     inks.fill(0);
                 }
             }
         }
-        Lines::new(self.inks, stride, self.shape, width >= LEAST_WITH_SHADOW)
+        Lines::new(lines, self.shape, width >= LEAST_WITH_SHADOW)
     }
 }
 
@@ -251,7 +256,7 @@ mod tests {
             // Thinner ones are around the same point.
             for fewer in (0..places).step_by(2) {
                 let (places, middle) = (places - fewer, middle - fewer as f64 / 2.0);
-                let lines = points().into_lines(places as f64 / FINE as f64);
+                let lines = points().lines(places as f64 / FINE as f64);
                 let corner = at.map(|at| (at - places as f64 / 2.0 + 0.5).floor());
                 for (place, ink) in (0..16).flat_map(|row| lines.row(row)).enumerate() {
                     let [y, x] = [place / 16, place % 16];

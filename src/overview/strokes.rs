@@ -29,6 +29,9 @@ pub(crate) enum StrokeKind {
 }
 
 impl StrokeKind {
+    /// How many there are.
+    pub(crate) const COUNT: usize = 5;
+
     /// The kind of a branch of type 0 to 3 in the table; isolated for any other number.
     pub(crate) fn of_branch_type(branch_type: u8) -> StrokeKind {
         match branch_type {
@@ -52,5 +55,41 @@ pub(crate) struct Stroke {
 /// Draws a branch, with its voxels from end to end.
 pub(crate) type Draw<'d> = dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>) + 'd;
 
-/// Draws every branch, in any order; several threads may ask for it.
-pub(crate) type Strokes<'s> = dyn Fn(&mut Draw<'_>) + Sync + 's;
+/// One of some equal shares of branches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    part: usize,
+    parts: usize,
+}
+
+impl Share {
+    /// All shares of some number of them.
+    pub(super) fn all(parts: usize) -> Vec<Share> {
+        (0..parts).map(|part| Share { part, parts }).collect()
+    }
+
+    /// The items of a list in this share.
+    pub(crate) fn of<'l, D>(&self, list: &'l [D]) -> impl Iterator<Item = &'l D> + use<'l, D> {
+        list.iter().skip(self.part).step_by(self.parts)
+    }
+}
+
+/// Draws the branches of a share, in any order.
+pub(crate) type DrawShare<'s> = dyn Fn(Share, &mut Draw<'_>) + Sync + 's;
+
+/// The branches of a picture. Several threads may draw them.
+#[derive(Clone, Copy)]
+pub(crate) struct Strokes<'s> {
+    /// Which kinds there are.
+    pub(crate) kinds: [bool; StrokeKind::COUNT],
+    /// About how many branches there are.
+    pub(crate) count: usize,
+    pub(crate) draw: &'s DrawShare<'s>,
+}
+
+impl Strokes<'_> {
+    /// Draws every branch, in any order.
+    pub(super) fn draw_all(&self, draw: &mut Draw<'_>) {
+        (self.draw)(Share { part: 0, parts: 1 }, draw);
+    }
+}

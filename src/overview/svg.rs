@@ -89,7 +89,7 @@ pub(crate) fn vector_overview(
 /// The number of voxels from which on branches are paths; 0 if all are.
 fn least_voxels(strokes: &Strokes<'_>) -> usize {
     let mut counts = Vec::new();
-    strokes(&mut |_, voxels| counts.push(voxels.count()));
+    strokes.draw_all(&mut |_, voxels| counts.push(voxels.count()));
     if counts.len() <= MOST_PATHS {
         return 0;
     }
@@ -107,7 +107,7 @@ fn paths(
     let mut branches = Vec::new();
     for tolerance in TOLERANCES {
         branches.clear();
-        strokes(&mut |stroke, voxels| {
+        strokes.draw_all(&mut |stroke, voxels| {
             let mut count = 0;
             let places = voxels.inspect(|_| count += 1).filter_map(|voxel| layout.place(scene, voxel));
             let places: Vec<[f64; 3]> = places.collect();

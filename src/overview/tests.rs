@@ -25,12 +25,20 @@ fn projections(values: Array3<u8>, dimensions: usize) -> Projections {
     projections
 }
 
-fn decoded(projections: &Projections, spacing: Spacing, lines: &[Line], options: OverviewOptions) -> RgbImage {
-    let strokes = |draw: &mut Draw<'_>| {
-        lines.iter().for_each(|(stroke, voxels)| draw(*stroke, &mut voxels.iter().copied().map(Voxel::new)));
+fn with_strokes<D>(lines: &[Line], of: impl FnOnce(&Strokes<'_>) -> D) -> D {
+    let mut kinds = [false; StrokeKind::COUNT];
+    lines.iter().for_each(|(stroke, _)| kinds[stroke.kind as usize] = true);
+    let draw = |share: Share, draw: &mut Draw<'_>| {
+        share.of(lines).for_each(|(stroke, voxels)| draw(*stroke, &mut voxels.iter().copied().map(Voxel::new)));
     };
-    let scene = Scene { projections, spacing, unit: Some("µm") };
-    image::load_from_memory(&overview(&scene, &strokes, &options, 2).unwrap()).unwrap().to_rgb8()
+    of(&Strokes { kinds, count: lines.len(), draw: &draw })
+}
+
+fn decoded(projections: &Projections, spacing: Spacing, lines: &[Line], options: OverviewOptions) -> RgbImage {
+    with_strokes(lines, |strokes| {
+        let scene = Scene { projections, spacing, unit: Some("µm") };
+        image::load_from_memory(&overview(&scene, strokes, &options, 2).unwrap()).unwrap().to_rgb8()
+    })
 }
 
 /// The box around all pixels of a colour, down to a row: left, top, right, bottom.
@@ -118,11 +126,10 @@ fn an_image_of_nothing_still_gives_a_picture() {
 }
 
 fn vector(projections: &Projections, lines: &[Line]) -> String {
-    let strokes = |draw: &mut Draw<'_>| {
-        lines.iter().for_each(|(stroke, voxels)| draw(*stroke, &mut voxels.iter().copied().map(Voxel::new)));
-    };
-    let scene = Scene { projections, spacing: Spacing([2.0, 1.0, 1.0]), unit: Some("<µm>") };
-    vector_overview(&scene, &strokes, &OverviewOptions::default(), 2).unwrap()
+    with_strokes(lines, |strokes| {
+        let scene = Scene { projections, spacing: Spacing([2.0, 1.0, 1.0]), unit: Some("<µm>") };
+        vector_overview(&scene, strokes, &OverviewOptions::default(), 2).unwrap()
+    })
 }
 
 #[test]
