@@ -236,7 +236,7 @@ fn close_readable(
             std::thread::sleep(BREATH);
             continue;
         }
-        if error.kind() != Kind::Data || error.chunk().is_none() {
+        if error.chunk().is_none() || !(error.kind() == Kind::Data || error.is_of_reading()) {
             return Err(error);
         }
         let chunk = follower.failed(error)?;

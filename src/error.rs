@@ -77,6 +77,8 @@ struct Inner {
     cause: Option<Cause>,
     /// Whether the same call may succeed, since the input changes.
     passes: bool,
+    /// Whether a chunk of the image could not be read.
+    is_of_reading: bool,
 }
 
 /// The text of an error's cause.
@@ -98,7 +100,15 @@ impl Error {
     /// An error of a kind, with a sentence that says what is wrong and what to do.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = line(&masked_words(&message.into()), SENTENCE);
-        Error(Arc::new(Inner { kind, message, path: None, chunk: None, cause: None, passes: false }))
+        Error(Arc::new(Inner {
+            kind,
+            message,
+            path: None,
+            chunk: None,
+            cause: None,
+            passes: false,
+            is_of_reading: false,
+        }))
     }
 
     /// An error of kind [`Kind::Usage`].
@@ -140,6 +150,19 @@ impl Error {
     pub fn in_chunk(mut self, chunk: ChunkId) -> Self {
         Arc::make_mut(&mut self.0).chunk = Some(chunk);
         self
+    }
+
+    /// The error, of reading a chunk of the image.
+    #[must_use]
+    pub(crate) fn in_reading(self, chunk: ChunkId) -> Self {
+        let mut error = self.in_chunk(chunk);
+        Arc::make_mut(&mut error.0).is_of_reading = true;
+        error
+    }
+
+    /// Whether a chunk of the image could not be read: other chunks can be.
+    pub fn is_of_reading(&self) -> bool {
+        self.0.is_of_reading
     }
 
     /// The error with its cause, whose text ends the sentence.

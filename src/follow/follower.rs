@@ -134,12 +134,17 @@ impl Follower {
     /// when something else does, and once more when it has been unreadable for too long.
     ///
     /// # Errors
-    /// The error itself, if it is not about a damaged chunk.
+    /// The error itself, if it is not about a chunk that is damaged or cannot be read.
     pub fn failed(&mut self, error: Error) -> Result<ChunkId> {
         let Some(chunk) = error.chunk() else { return Err(error) };
-        let (text, mark) = (error.to_string(), self.marks.of(chunk));
+        let (text, mark, is_damaged) = (error.to_string(), self.marks.of(chunk), error.kind() == Kind::Data);
         match self.suspects.failed(chunk, mark, error, Instant::now())? {
-            Verdict::Suspected => (self.tell)(&format!("{text}; it may be being written, and is tried again")),
+            Verdict::Suspected if is_damaged => {
+                (self.tell)(&format!("{text}; it may be being written, and is tried again"));
+            }
+            Verdict::Suspected => {
+                (self.tell)(&format!("{text}; it is tried again, and what was there before stays until then"))
+            }
             Verdict::GivenUp => {
                 let seconds = self.patience.as_secs_f64();
                 (self.tell)(&format!("{text}; it has not changed for {seconds} s, so what was there before stays"));
@@ -171,21 +176,28 @@ impl Follower {
         // again.
         let source: Arc<dyn Source> = match open(&self.path, &self.options) {
             Ok(source) => Arc::from(source),
-            Err(error) if matches!(error.kind(), Kind::Data | Kind::Missing) => {
+            Err(error) if matches!(error.kind(), Kind::Data | Kind::Missing | Kind::Io) => {
                 self.wait_for(&error);
                 return Ok(None);
             }
             Err(error) => Arc::from(self.first_of_several().ok_or(error)?),
         };
-        if let Some((_, true)) = self.closed.take() {
-            (self.tell)(&format!("{}: can be read again", self.path.display()));
-        }
         let (known, bounds) = (self.marks.grid(), Region::of_shape(source.description().shape));
         if known.bounds() != bounds {
             self.marks.resize(Grid::new(bounds, known.chunk_shape()));
         }
-        let look = self.marks.look(&*source, SystemTime::now())?;
-        let atlas = self.atlas.look(&*source, self.settle)?;
+        let looked = self.marks.look(&*source, SystemTime::now());
+        let (look, atlas) = match looked.and_then(|look| Ok((look, self.atlas.look(&*source, self.settle)?))) {
+            Ok(found) => found,
+            Err(error) if error.kind() == Kind::Io => {
+                self.wait_for(&error);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some((_, true)) = self.closed.take() {
+            (self.tell)(&format!("{}: can be read again", self.path.display()));
+        }
         self.unsettled = !look.unsettled.is_empty() || atlas == AtlasLook::Unsettled;
         let mut chunks: BTreeSet<ChunkId> = look.changed.iter().map(|(chunk, _)| *chunk).collect();
         if wake == Wake::Changed || self.suspects.due().is_some_and(|due| due <= Instant::now()) {
@@ -199,8 +211,8 @@ impl Follower {
     /// Notes that the image as a whole cannot be opened.
     fn wait_for(&mut self, error: &Error) {
         let (since, told) = self.closed.unwrap_or((Instant::now(), false));
-        // A damaged image may be being written; a missing one is gone.
-        let worth = error.kind() == Kind::Missing || since.elapsed() >= self.patience;
+        // A damaged image may be being written; one that is missing or that the system does not let be read is not.
+        let worth = error.kind() != Kind::Data || since.elapsed() >= self.patience;
         if worth && !told {
             (self.tell)(&format!("{error}; what was there before stays, until it can be read again"));
         }

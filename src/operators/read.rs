@@ -242,7 +242,7 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
                                     drop(window.permit(rank));
                                 }
                             }
-                            Err(error) => failure.report(error.in_chunk(id)),
+                            Err(error) => failure.report(error.in_reading(id)),
                         }
                         activator.activate();
                     }

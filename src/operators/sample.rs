@@ -90,7 +90,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
                             match found.transpose() {
                                 Ok(Some(Some(found))) => session.give(((id, Arc::new(found)), time.clone(), 1)),
                                 Ok(_) => {}
-                                Err(error) => failure.report(error.in_chunk(id)),
+                                Err(error) => failure.report(error.in_reading(id)),
                             }
                         }
                     }

@@ -384,7 +384,7 @@ impl<'w> Station<'w> {
         let mut first: Result<()> = Ok(());
         let mut fail = |chunk, error: Error| {
             if first.is_ok() {
-                first = Err(error.in_chunk(chunk));
+                first = Err(error.in_reading(chunk));
             }
         };
         for (chunk, mask) in std::mem::take(&mut self.unsampled) {

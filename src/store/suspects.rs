@@ -9,7 +9,7 @@ use crate::store::Mark;
 
 /// Damaged chunks of an input that others write to. A chunk that is cut off or cannot be decoded right after a change
 /// is probably being written, and is retried. A chunk that stays unchanged and unreadable for too long counts as
-/// damaged.
+/// damaged. One that the system does not let be read is retried again and again.
 #[derive(Clone, Debug)]
 pub struct Suspects {
     patience: Duration,
@@ -46,9 +46,10 @@ impl Suspects {
     /// Reports that a chunk with a mark could not be read.
     ///
     /// # Errors
-    /// The error itself, if it is not of kind [`Kind::Data`]: waiting cannot help then.
+    /// The error itself, if it is neither of kind [`Kind::Data`] nor of reading a chunk: waiting cannot help then.
     pub fn failed(&mut self, chunk: ChunkId, mark: Option<Mark>, error: Error, now: Instant) -> Result<Verdict> {
-        if error.kind() != Kind::Data {
+        let is_damaged = error.kind() == Kind::Data;
+        if !is_damaged && !error.is_of_reading() {
             return Err(error);
         }
         let known = self.chunks.get(&chunk);
@@ -59,7 +60,11 @@ impl Suspects {
                 if suspect.given_up { Verdict::Suspected } else { Verdict::Waiting }
             }
             Some(suspect) if suspect.given_up => return Ok(Verdict::Damaged),
-            Some(suspect) if now.duration_since(suspect.since) >= self.patience => Verdict::GivenUp,
+            Some(suspect) if now.duration_since(suspect.since) >= self.patience => match is_damaged {
+                true => Verdict::GivenUp,
+                // The disk or the permission may come back, without a change of the file.
+                false => Verdict::Waiting,
+            },
             Some(_) => return Ok(Verdict::Waiting),
         };
         self.chunks.insert(chunk, Suspect { mark, since: now, given_up: verdict == Verdict::GivenUp });
@@ -129,9 +134,22 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_that_the_system_does_not_let_be_read_is_tried_again_and_again() {
+        let mut suspects = Suspects::new(Duration::from_secs(30));
+        let start = Instant::now();
+        let mut fails = |seconds| {
+            let (error, now) = (Error::new(Kind::Io, "may not be read"), start + Duration::from_secs(seconds));
+            (suspects.failed(chunk(0), None, error.in_reading(chunk(0)), now).unwrap(), suspects.due())
+        };
+        let due = |seconds| Some(start + Duration::from_secs(seconds));
+        use Verdict::{Suspected, Waiting};
+        assert_eq!([0, 5, 31].map(&mut fails), [(Suspected, due(30)), (Waiting, due(30)), (Waiting, due(61))]);
+    }
+
+    #[test]
     fn errors_that_waiting_does_not_mend_come_back() {
         let mut suspects = Suspects::new(Duration::from_secs(30));
-        let error = Error::new(Kind::Io, "cannot be read");
+        let error = Error::new(Kind::Io, "cannot be written");
         assert_eq!(suspects.failed(chunk(0), None, error, Instant::now()).unwrap_err().kind(), Kind::Io);
         assert_eq!(suspects.waiting().count(), 0);
     }

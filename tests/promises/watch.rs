@@ -174,6 +174,27 @@ fn an_array_that_grows_is_followed() {
     assert!(outcome.stderr.contains("start all processes again"), "{outcome:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn an_image_that_the_system_does_not_let_be_read_for_a_moment_is_waited_for() {
+    let image = Image::of_mask(&tangle([16, 16, 16]));
+    let mut scene = Scene::of(&image, &[8; 3], PLAIN);
+    let mut watch = scene.watch(&["--quiet"]);
+    scene.wait_as_from_scratch(&[], &mut watch);
+    // A link to itself can neither be looked at nor read.
+    let file = scene.file([0, 0, 1]);
+    fs::remove_file(&file).expect("a writable folder");
+    std::os::unix::fs::symlink("1", &file).expect("a writable folder");
+    std::thread::sleep(Duration::from_secs(8));
+    assert!(!watch.has_ended(), "{:?}", watch.end());
+    fs::remove_file(&file).expect("a writable folder");
+    scene.put([1, 1, 1], |p| at(&image, [p[0], p[1], p[2] - 8]));
+    scene.put([0, 0, 1], |p| at(&image, p));
+    scene.wait_as_from_scratch(&[], &mut watch);
+    let outcome = watch.interrupt();
+    assert!(outcome.code == 0 && outcome.stderr.contains("can be read again"), "{outcome:?}");
+}
+
 #[test]
 fn a_folder_of_slices_that_grows_is_followed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
