@@ -203,6 +203,17 @@ impl Analysis {
         })
     }
 
+    /// A warning if planes that were being thinned found no room in [`Resources::process_memory`].
+    pub(crate) fn planes_warning(&self, counts: &Counts) -> Option<String> {
+        let asked = self.allotted.asked.filter(|_| counts.planes_put_aside > 0)?;
+        Some(format!(
+            "of planes that are thinned more were needed at a time than --memory {} has room for: they were put aside on disk and \
+             read again {} times, which takes longer; give more, or more --processes",
+            size(asked),
+            counts.planes_put_aside
+        ))
+    }
+
     /// Worker threads of each process.
     pub fn workers(&self) -> usize {
         self.allotted.workers

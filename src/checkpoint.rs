@@ -51,7 +51,7 @@ const SWEEP: &str = "sweep.";
 const RADII: &str = "radii.";
 
 /// Incremented whenever the files change.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 
 /// Whose checkpoint a folder holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

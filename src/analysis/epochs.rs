@@ -240,6 +240,7 @@ fn counts(epoch: &Epoch, chunks: usize) -> Counts {
         deleted_voxels: epoch.thinning.deleted,
         messages_between_workers: epoch.thinning.messages,
         bytes_between_processes: epoch.bytes_between_processes,
+        planes_put_aside: epoch.thinning.aside,
         rows_changed: Some(epoch.changes.len() as u64),
         epoch: Some(epoch.number),
     }

@@ -30,6 +30,8 @@ pub(super) struct Footprint {
     pub(super) least: usize,
     /// For vessels of usual thickness and density.
     pub(super) usual: usize,
+    /// The part of the former that is of planes that are awake.
+    least_awake: usize,
 }
 
 impl Footprint {
@@ -47,21 +49,28 @@ impl Footprint {
         let masks = chunks.saturating_mul(Layout::bytes_of(grid.chunk_shape()));
         let planes = PlaneLayout::new(shape);
         let is_swept = settled.method.retest_by_planes().is_some() && suits(grid, chunks, workers * processes);
+        let of_planes = |count: usize| {
+            let planes = planes.bytes().saturating_mul(shape[0].min(count));
+            planes.saturating_add(planes / 8)
+        };
         let (least, usual) = if is_swept && settled.filters.is_empty() {
             let layers = LAYERS * grid.chunk_shape()[0];
-            let of_planes = |awake: usize| {
-                let planes = planes.bytes().saturating_mul(shape[0].min(layers + awake / processes));
-                planes.saturating_add(planes / 8)
-            };
-            (of_planes(LEAST_AWAKE), of_planes(USUALLY_AWAKE))
+            let with_layers = |awake: usize| of_planes(layers + awake / processes);
+            (with_layers(LEAST_AWAKE), with_layers(USUALLY_AWAKE))
         } else {
             // How much of them is empty is not known.
             (0, masks / processes)
         };
+        let least_awake = of_planes(LEAST_AWAKE / processes).min(least);
         let program = PROGRAM + WORKER * workers;
         let skeleton = shape.iter().fold(SKELETON_VOXEL, |all, n| all.saturating_mul(*n)) / VOXELS_OF_ONE / processes;
         let with_picture = |thinning: usize| thinning.saturating_add(program + PIXEL * pixels);
-        Footprint { least: with_picture(least), usual: with_picture(usual).saturating_add(skeleton) }
+        Footprint { least: with_picture(least), usual: with_picture(usual).saturating_add(skeleton), least_awake }
+    }
+
+    /// Bytes of planes that may be awake in a budget for all but chunks in flight: what the skeleton takes comes later.
+    pub(super) fn planes(&self, budget: usize) -> usize {
+        budget.saturating_sub(self.least - self.least_awake).max(self.least_awake)
     }
 }
 

@@ -80,7 +80,7 @@ pub struct Written {
     pub totals: Totals,
     /// What `summary.json` holds; of its warnings those of the image are first.
     pub summary: Summary<Described>,
-    /// What exports cannot hold of the results, each a sentence.
+    /// What exports cannot hold of the results, and what took longer for want of memory, each a sentence.
     pub notes: Vec<String>,
 }
 
@@ -193,8 +193,9 @@ impl Analysis {
         if !exports.is_empty() {
             // From the files, as when they are exported later.
             let network = Network::open(folder.new_folder())?;
-            written.notes = network.export(&exports, &folder.path(EXPORT), self.allotted.writers)?;
+            written.notes.extend(network.export(&exports, &folder.path(EXPORT), self.allotted.writers)?);
         }
+        written.notes.extend(self.planes_warning(&counts));
         Ok((beside, Staged { folder, changed: changes.zip(difference), written, counts }))
     }
 

@@ -223,6 +223,7 @@ impl Analysis {
                 deleted_voxels: thinning.deleted,
                 messages_between_workers: thinning.messages,
                 bytes_between_processes: sent,
+                planes_put_aside: thinning.aside,
                 ..Counts::default()
             },
         })
@@ -372,7 +373,9 @@ fn analyse(
         let object_plan = analysis.object_plan();
         let known = move |chunk| objects.take(chunk);
         let (masks, found) = find(masks, foreground.clone(), object_plan, values.clone(), known, failure.clone());
-        let provisions = Provisions { inflow, checkpoint: kept.cloned(), attic: Some(Arc::clone(store.attic())) };
+        let planes = analysis.allotted.planes.map(|planes| planes / analysis.allotted.workers);
+        let attic = Some(Arc::clone(store.attic()));
+        let provisions = Provisions { inflow, checkpoint: kept.cloned(), attic, planes };
         let masks = masks.thin_masks(thinning_plan, provisions, watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);

@@ -73,6 +73,8 @@ pub(super) struct Allotted {
     pub(super) asked: Option<usize>,
     /// The budget that the window follows from, in bytes.
     pub(super) memory: usize,
+    /// Bytes of planes that are thinned, in a process, if there is a budget for all memory.
+    pub(super) planes: Option<usize>,
     /// Chunks within reach of stored parts.
     pub(super) stored: Selection,
     /// Bytes of foreground values that a worker may hold to avoid reading chunks again.
@@ -128,7 +130,11 @@ impl Resources {
             Some(_) => (asked, Footprint::new(&grid, dimensions, &stored, settled, workers)),
             None => (self.memory.or(self.process_memory), Footprint::default()),
         };
-        let left = memory.map_or(MEMORY, |memory| memory.saturating_sub(beside.usual));
+        let mut left = memory.map_or(MEMORY, |memory| memory.saturating_sub(beside.usual));
+        if asked.is_some() && depth == [0; 3] {
+            // Reading gains nothing from more, and planes may need it.
+            left = left.min(MEMORY / 4);
+        }
         // A state has whole chunks.
         let tiers = match self.keeps_state {
             true => grid,
@@ -137,12 +143,17 @@ impl Resources {
         let held = if asked.is_some() { KEPT_VALUES.min(left / 3) } else { KEPT_VALUES };
         let left = if asked.is_some() { left - held } else { left };
         let (window, memory) = window(&tiers, depth, image.dtype, workers, (memory, left, beside.least))?;
+        let in_flight = Window::bytes(&tiers, depth, image.dtype, workers, window);
+        let planes = asked.map(|asked| beside.planes(asked.saturating_sub(held).saturating_sub(in_flight)));
         let (processes, keep, keeps_state) = (self.processes, held / workers, self.keeps_state);
         let writers = match self.on_this_machine {
             0 | 1 => workers,
             processes => (workers * processes).min(self::workers(None)?).max(workers),
         };
-        Ok((grid, Allotted { processes, workers, writers, tiers, window, asked, memory, stored, keep, keeps_state }))
+        Ok((
+            grid,
+            Allotted { processes, workers, writers, tiers, window, asked, memory, planes, stored, keep, keeps_state },
+        ))
     }
 }
 

@@ -107,6 +107,8 @@ pub struct Counts {
     pub messages_between_workers: u64,
     /// Bytes of records that processes sent each other.
     pub bytes_between_processes: u64,
+    /// How often a plane that was being thinned was put aside, because it found no room in the memory that there was for it.
+    pub planes_put_aside: u64,
     /// Rows that came or went in this epoch. With a file of changes these are its lines, and the epoch is the file's.
     pub rows_changed: Option<u64>,
     /// The number of the epoch.

@@ -136,6 +136,8 @@ pub struct ThinningCounts {
     pub messages: u64,
     /// Whether planes were thinned, rather than chunks.
     pub by_planes: bool,
+    /// How often a plane was put aside for want of memory.
+    pub aside: u64,
 }
 
 impl ThinningCounts {
@@ -148,6 +150,7 @@ impl ThinningCounts {
         self.deleted += other.deleted;
         self.messages += other.messages;
         self.by_planes |= other.by_planes;
+        self.aside += other.aside;
     }
 }
 

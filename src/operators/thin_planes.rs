@@ -63,7 +63,7 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     /// Every chunk with foreground has one record, a mask, at its owner by [`Grid::owner`], and comes out there; other chunks may
     /// have one that is no mask. Times are independent, and nothing is held after one; until then about nine bits for every
     /// eight voxels of planes that are awake, and some bytes for every voxel that is left in others, or, with an attic, for
-    /// every plane. With an inflow, for a stream of one time, planes go through as soon as the chunks of their layer have
+    /// every plane; there planes wait too for which there is no memory. With an inflow, for a stream of one time, planes go through as soon as the chunks of their layer have
     /// come, and reading waits for thinning; without one, planes go through when all chunks of a time have come, and are held
     /// until then. There must be some eight planes for each worker. Once `failure` has an error, all workers stop, and nothing
     /// more comes out.
@@ -90,8 +90,8 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let errand = Errand { index, peers, in_process: grid.workers_of_process(peers), retest, keeps: false };
-        let Provisions { inflow, checkpoint, attic } = provisions;
+        let Provisions { inflow, checkpoint, attic, planes } = provisions;
+        let errand = Errand { index, peers, in_process: grid.workers_of_process(peers), retest, keeps: false, planes };
         let kept = checkpoint.map(|checkpoint| (checkpoint, failure.clone()));
         let crew = Crew::new(grid, errand, inflow, kept, attic);
         run(self, "ThinPlanes", crew, watch, failure)
@@ -114,7 +114,8 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
 impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
     fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let errand = Errand { index, peers, in_process: grid.workers_of_process(peers), retest, keeps: true };
+        let in_process = grid.workers_of_process(peers);
+        let errand = Errand { index, peers, in_process, retest, keeps: true, planes: None };
         run(self, "ThinFirst", First::new(grid, errand), watch, failure)
     }
 }

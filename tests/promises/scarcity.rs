@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use crate::support::{Outcome, anabranch_with_limits, everything_under, succeed};
+use crate::support::{
+    Outcome, anabranch, anabranch_with_limits, everything_under, invariant_bytes, read_json, succeed,
+};
 
 fn assert_is_done_or_refused(what: &str, outcome: &Outcome, out: &Path) {
     let Outcome { code, stderr, .. } = outcome;
@@ -41,6 +43,35 @@ fn too_little_memory_ends_with_a_sentence_and_nothing_is_left() {
         }
     }
     assert!(codes.contains(&74) && codes.ends_with(&[0]), "{codes:?}");
+}
+
+/// A Zarr array without chunks, all of whose voxels are foreground.
+const SOLID: &str = r#"{"zarr_format": 3, "node_type": "array", "shape": [160, 600, 600], "data_type": "uint8",
+    "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [16, 600, 600]}},
+    "chunk_key_encoding": {"name": "default"}, "fill_value": 1,
+    "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]}"#;
+
+#[test]
+fn planes_that_find_no_memory_wait_on_disk_with_a_warning_and_change_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (image, all) = (path("image"), path("all"));
+    std::fs::create_dir(&image).unwrap();
+    std::fs::write(Path::new(&image).join("zarr.json"), SOLID).unwrap();
+    let run =
+        |out: &str, options: &[&str]| anabranch([&["run", &image, "--out", out, "--quiet"][..], options].concat());
+    let refused = run(&path("none"), &["--memory", "1M", "--workers", "2"]).stderr;
+    let least = refused.split(" need ").nth(1).and_then(|rest| rest.split(' ').next()).expect("the least budget");
+    let roomy = run(&all, &["--memory", "4G", "--workers", "2"]);
+    assert!(roomy.code == 0 && !roomy.stderr.contains("put aside"), "{roomy:?}");
+    assert_eq!(read_json(Path::new(&all), "run.json")["planes_put_aside"], 0);
+    for options in [&["--workers", "2"][..], &["--workers", "1", "--processes", "2"]] {
+        let out = path(&options.concat());
+        let outcome = run(&out, &[&["--memory", least], options].concat());
+        assert!(outcome.code == 0 && outcome.stderr.contains("put aside on disk"), "{outcome:?}");
+        assert!(read_json(Path::new(&out), "run.json")["planes_put_aside"].as_u64() > Some(100));
+        assert!(invariant_bytes(Path::new(&out)) == invariant_bytes(Path::new(&all)), "{options:?}");
+    }
 }
 
 #[test]

@@ -33,8 +33,10 @@
 //! follows from the number of sub-iterations (a plane for each, and those that wait to enter together), not from the depth
 //! of the volume.
 
+mod aside;
 mod bench;
 mod gate;
+mod lost;
 mod packed;
 mod plane;
 mod seams;

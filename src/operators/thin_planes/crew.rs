@@ -90,7 +90,7 @@ impl Crew {
         let sweep = Sweep::new(layout, layout.steps(peers, grid.processes()), index, retest);
         let mut sweep = if keeps { sweep.with_seams(SeamWriter::new(&grid)) } else { sweep };
         if let Some(attic) = &attic {
-            sweep = sweep.with_shelf(Arc::clone(attic) as _);
+            sweep = sweep.with_shelf(Arc::clone(attic) as _, errand.planes);
         }
         let keeping = kept.map(|(checkpoint, failure)| SweepKeeping::new(checkpoint, failure, index));
         let resumed = keeping.as_ref().and_then(|keeping| keeping.resume(&mut sweep));
@@ -405,6 +405,7 @@ impl Crew {
     fn note_counts(&mut self) {
         self.counts.rounds = self.sweep.stages() as u64;
         self.counts.deleted = self.sweep.deleted();
+        self.counts.aside = self.sweep.put_aside();
         // Nothing is counted in a volume without foreground.
         self.counts.sub_iterations = if self.complete.1 > 0 { self.sweep.sub_iterations() } else { 0 };
     }

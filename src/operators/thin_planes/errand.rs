@@ -19,6 +19,8 @@ pub(super) struct Errand {
     pub(super) in_process: usize,
     pub(super) retest: Retest,
     pub(super) keeps: bool,
+    /// Bytes of planes that the worker may hold, if there is a limit.
+    pub(super) planes: Option<usize>,
 }
 
 impl Errand {

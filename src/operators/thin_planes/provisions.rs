@@ -28,4 +28,7 @@ pub struct Provisions {
     pub checkpoint: Option<Checkpoint>,
     /// Room for planes that sleep, of which all but a few wait there.
     pub attic: Option<Arc<Attic>>,
+    /// Bytes of planes that a worker may hold, if there is a limit; others are put into the attic until their turn, which takes
+    /// longer. Planes that are on their way between workers are not counted.
+    pub planes: Option<usize>,
 }

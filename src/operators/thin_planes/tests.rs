@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::recalled::RecallMasks;
 use crate::kernel::mask::threshold::Threshold;
+use crate::operators::attic::Attic;
 use crate::operators::binarise::BinariseChunks;
 use crate::operators::overlap::OverlapChunks;
 use crate::operators::read::{ReadChunks, Selection};
@@ -70,6 +71,8 @@ struct Way {
     retest: Retest,
     /// Whether it is thinned while it is read.
     as_read: bool,
+    /// Whether there is no memory for planes that are awake.
+    aside: bool,
     /// Where the sweep is kept, and when it is killed.
     kept: Option<Kept>,
 }
@@ -98,7 +101,7 @@ enum Killed {
 type Left = (BTreeMap<ChunkId, Vec<usize>>, Option<bool>);
 
 fn thinned(image: &Array3<u8>, way: &Way) -> Left {
-    let Way { chunk, ref chunks, depth, workers, apart, retest, as_read, ref kept } = *way;
+    let Way { chunk, ref chunks, depth, workers, apart, retest, as_read, aside, ref kept } = *way;
     let killed = kept.as_ref().map_or(Killed::Never, |kept| kept.killed);
     let (checkpoint, loads) = kept.clone().map(|kept| (kept.checkpoint, kept.loads)).unzip();
     let (failure, come) = (Failure::default(), Arc::new(AtomicUsize::new(0)));
@@ -151,7 +154,12 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
                 .thin_planes(
                     grid,
                     retest,
-                    Provisions { inflow: as_read.then_some(inflow), checkpoint: checkpoint.clone(), attic: None },
+                    Provisions {
+                        inflow: as_read.then_some(inflow),
+                        checkpoint: checkpoint.clone(),
+                        attic: aside.then(|| Arc::new(Attic::new(std::env::temp_dir(), failure.clone()))),
+                        planes: Some(0),
+                    },
                     move |counts: &ThinningCounts| {
                         counted.lock().unwrap().insert(index, *counts);
                     },
@@ -192,13 +200,14 @@ proptest! {
         (workers, apart) in (1usize..4, any::<bool>()),
         (seed, density) in (any::<u64>(), 0u64..60),
         retest in prop::sample::select(vec![Retest::Simplicity, Retest::Whole]),
+        aside in any::<bool>(),
     ) {
         let image = image(shape, seed, density);
         let all_at_once =
-            Way { chunk, chunks: Selection::All, depth, workers, apart, retest, as_read: false, kept: None };
+            Way { chunk, chunks: Selection::All, depth, workers, apart, retest, as_read: false, aside: false, kept: None };
         let (all, is_all_admitted) = thinned(&image, &all_at_once);
         prop_assert_eq!(is_all_admitted, Some(true), "reading waits for nothing");
-        let all_as_read = Way { as_read: true, ..all_at_once.clone() };
+        let all_as_read = Way { as_read: true, aside, ..all_at_once.clone() };
         let (as_read, is_all_admitted) = thinned(&image, &all_as_read);
         prop_assert_eq!(is_all_admitted, Some(false), "reading waits for thinning");
         prop_assert_eq!(&as_read, &all);
@@ -219,12 +228,12 @@ proptest! {
         (workers, apart) in (1usize..5, any::<bool>()),
         (seed, density) in (any::<u64>(), 0u64..60),
         retest in prop::sample::select(vec![Retest::Simplicity, Retest::Whole]),
-        as_read in any::<bool>(),
+        (as_read, aside) in (any::<bool>(), any::<bool>()),
         kills in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
     ) {
         let image = image(shape, seed, density);
         let whole =
-            Way { chunk, chunks: Selection::All, depth: 0, workers, apart, retest, as_read, kept: None };
+            Way { chunk, chunks: Selection::All, depth: 0, workers, apart, retest, as_read, aside, kept: None };
         let (all, _) = thinned(&image, &whole);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept");
@@ -265,6 +274,7 @@ fn a_volume_without_foreground_or_with_some_at_its_ends_alone_ends() {
                     apart: false,
                     retest,
                     as_read: false,
+                    aside: false,
                     kept: None,
                 };
                 let (all, _) = thinned(&image, &all_at_once);

@@ -1,7 +1,10 @@
 //! What all stages of a worker share: the method, tables, and buffers, which stay in its cache.
 
+use std::sync::Arc;
+
 use super::{PlaneLayout, SeamWriter};
 use crate::kernel::mask::around;
+use crate::kernel::shelf::Shelf;
 use crate::kernel::thin::lee::{Candidate, Retest, Rows};
 use crate::kernel::thin::neighbourhood::Tests;
 
@@ -26,6 +29,8 @@ pub(super) struct Bench {
     pub(super) spare_bits: Vec<Vec<u8>>,
     /// Writes seam logs, if they are needed.
     pub(super) writer: Option<SeamWriter>,
+    /// Where planes are put that sleep, and those that find no room.
+    pub(super) shelf: Option<Arc<dyn Shelf>>,
 }
 
 impl Bench {
@@ -42,6 +47,7 @@ impl Bench {
             spare: Vec::new(),
             spare_bits: Vec::new(),
             writer: None,
+            shelf: None,
         }
     }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Plane;
+use super::aside::Aside;
+use super::{Plane, PlaneLayout};
 use crate::kernel::shelf::Shelf;
 
 /// Planes that wait, in order.
@@ -13,7 +14,7 @@ pub struct Gate {
     waiting: VecDeque<Waiting>,
     /// Bytes of those that sleep in memory.
     asleep: usize,
-    shelf: Option<Arc<dyn Shelf>>,
+    shelf: Option<(Arc<dyn Shelf>, PlaneLayout)>,
 }
 
 /// A plane that waits. Of one that sleeps only what it is packed in, a tenth of what a plane takes beside it.
@@ -23,12 +24,34 @@ enum Waiting {
     /// The same on the shelf: its place there, and the number of its bytes.
     Shelved(u64, u32),
     Awake(Box<Plane>),
+    /// One that is awake, on the shelf.
+    Aside(Aside),
 }
 
 impl Gate {
-    /// Planes that sleep go to this shelf from now on.
-    pub(super) fn set_shelf(&mut self, shelf: Option<&Arc<dyn Shelf>>) {
-        self.shelf = shelf.cloned();
+    /// Planes of a layout that sleep go to this shelf from now on.
+    pub(super) fn set_shelf(&mut self, shelf: Option<&Arc<dyn Shelf>>, layout: &PlaneLayout) {
+        self.shelf = shelf.map(|shelf| (Arc::clone(shelf), *layout));
+    }
+
+    /// Puts planes that are awake on the shelf, but for the first `kept`, until `bytes` have been put there. Returns how many
+    /// planes and bytes these are.
+    pub(super) fn put_aside(&mut self, kept: usize, bytes: usize, spare: &mut Vec<Vec<u8>>) -> (u64, usize) {
+        let Some((shelf, layout)) = &self.shelf else { return (0, 0) };
+        let mut put = (0, 0);
+        for waiting in self.waiting.iter_mut().skip(kept).rev() {
+            if put.1 >= bytes {
+                break;
+            }
+            if let Waiting::Awake(plane) = waiting {
+                let size = plane.bytes();
+                if let Some(aside) = Aside::put(plane, layout, &**shelf, spare) {
+                    *waiting = Waiting::Aside(aside);
+                    put = (put.0 + 1, put.1 + size);
+                }
+            }
+        }
+        put
     }
 
     /// Number of planes.
@@ -51,7 +74,7 @@ impl Gate {
     /// Puts a plane that sleeps on the shelf, if there is one, and enough others are near.
     fn shelved(&self, asleep: &[u8]) -> Option<Waiting> {
         let is_far = |shelf: &&Arc<dyn Shelf>| !asleep.is_empty() && self.asleep + asleep.len() > shelf.near();
-        let shelf = self.shelf.as_ref().filter(is_far)?;
+        let shelf = self.shelf.as_ref().map(|(shelf, _)| shelf).filter(is_far)?;
         Some(Waiting::Shelved(shelf.put(asleep)?, u32::try_from(asleep.len()).ok()?))
     }
 
@@ -69,20 +92,26 @@ impl Gate {
             Waiting::Asleep(asleep) => Plane::of_asleep(asleep),
             Waiting::Shelved(place, length) => Plane::of_asleep(self.unshelved(place, length)),
             Waiting::Awake(plane) => *plane,
+            Waiting::Aside(aside) => self.back(aside),
         }
     }
 
+    fn back(&self, aside: Aside) -> Plane {
+        self.shelf.as_ref().map(|(shelf, layout)| aside.plane(layout, &**shelf, &mut Vec::new())).unwrap_or_default()
+    }
+
     fn unshelved(&self, place: u64, length: u32) -> Box<[u8]> {
-        let bytes = self.shelf.as_ref().map(|shelf| shelf.get(place, length as usize));
+        let bytes = self.shelf.as_ref().map(|(shelf, _)| shelf.get(place, length as usize));
         bytes.unwrap_or_default().into_boxed_slice()
     }
 
-    /// The planes, of which those that sleep are copied.
+    /// The planes, of which those that sleep and those that were put aside are copied.
     pub(super) fn planes(&self) -> impl ExactSizeIterator<Item = Cow<'_, Plane>> {
         self.waiting.iter().map(|waiting| match waiting {
             Waiting::Asleep(asleep) => Cow::Owned(Plane::of_asleep(asleep.clone())),
             &Waiting::Shelved(place, length) => Cow::Owned(Plane::of_asleep(self.unshelved(place, length))),
             Waiting::Awake(plane) => Cow::Borrowed(&**plane),
+            &Waiting::Aside(aside) => Cow::Owned(self.back(aside)),
         })
     }
 
@@ -95,7 +124,7 @@ impl Gate {
     pub(super) fn held(&self) -> (usize, usize) {
         let bytes = self.asleep + size_of::<Waiting>() * self.waiting.len();
         self.waiting.iter().fold((0, bytes), |(awake, bytes), waiting| match waiting {
-            Waiting::Asleep(_) | Waiting::Shelved(..) => (awake, bytes),
+            Waiting::Asleep(_) | Waiting::Shelved(..) | Waiting::Aside(_) => (awake, bytes),
             Waiting::Awake(plane) => (awake + usize::from(plane.is_awake()), bytes + plane.bytes()),
         })
     }

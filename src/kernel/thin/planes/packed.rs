@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lost::Lost;
 use super::plane::WINDOW;
 use super::{Plane, PlaneLayout};
 use crate::kernel::mask::{around, set_bits};
-use crate::kernel::words;
+use crate::kernel::{varint, words};
 
 /// A plane without the runs that hold no foreground.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,6 +75,38 @@ impl PackedPlane {
     }
 }
 
+impl PackedPlane {
+    /// Its bytes, with the voxels that were deleted last, for [`PackedPlane::of_bytes`].
+    pub(super) fn to_bytes(&self, lost: &Lost) -> Vec<u8> {
+        let (lost, lost_bits) = lost.parts();
+        let length = 32 + self.asleep.len() + lost_bits.len() + 4 * lost.len() + 8 * self.words.len();
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend([u8::from(self.is_awake), self.marked]);
+        for count in [self.asleep.len(), lost_bits.len(), lost.len()] {
+            varint::push(&mut bytes, count as u64);
+        }
+        bytes.extend_from_slice(&self.asleep);
+        bytes.extend_from_slice(lost_bits);
+        lost.iter().for_each(|bit| bytes.extend_from_slice(&bit.to_le_bytes()));
+        self.words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
+        bytes
+    }
+
+    /// The plane with these bytes, and the voxels that were deleted last; `None` if the bytes end too early.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Option<(PackedPlane, Lost)> {
+        let (&[is_awake, marked], mut at) = (bytes.first_chunk()?, 2);
+        let mut count = || usize::try_from(varint::read(bytes, &mut at)?).ok();
+        let [asleep, lost_bits, lost] = [count()?, count()?, count()?];
+        let (asleep, rest) = bytes.get(at..)?.split_at_checked(asleep)?;
+        let (lost_bits, rest) = rest.split_at_checked(lost_bits)?;
+        let (lost, words) = rest.split_at_checked(lost.checked_mul(4)?)?;
+        let lost = lost.as_chunks().0.iter().map(|bit| u32::from_le_bytes(*bit)).collect();
+        let lost = Lost::of_parts(lost, lost_bits.to_vec());
+        let words = words.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        Some((PackedPlane { asleep: asleep.to_vec(), is_awake: is_awake != 0, marked, words }, lost))
+    }
+}
+
 impl PlaneLayout {
     /// The voxels of a run, which become background.
     fn take_run(&self, bits: &mut [u8], run: usize) -> u64 {
@@ -106,6 +139,7 @@ mod tests {
             shape in [1usize..3, 1usize..9, 1usize..200],
             voxels in prop::collection::vec(any::<[prop::sample::Index; 2]>(), 0..40),
             marks in prop::collection::vec((0usize..9, any::<prop::sample::Index>()), 0..9),
+            lost in (prop::collection::vec(any::<u32>(), 0..9), prop::collection::vec(any::<u8>(), 0..9)),
             awake: bool,
         ) {
             let layout = PlaneLayout::new(shape);
@@ -131,6 +165,11 @@ mod tests {
             let before = format!("{plane:?}");
             let (packed, bits) = PackedPlane::new(plane, &layout);
             prop_assert!(bits.iter().flatten().all(|&byte| byte == 0));
+            let lost = Lost::of_parts(lost.0, lost.1);
+            let bytes = packed.to_bytes(&lost);
+            let (packed, lost_again) = PackedPlane::of_bytes(&bytes).unwrap();
+            prop_assert_eq!(lost_again, lost);
+            prop_assert!(PackedPlane::of_bytes(&bytes[..2]).is_none());
             let other = PlaneLayout::new([1, 90, 90]);
             prop_assert!(!packed.is_awake || packed.clone().unpacked(&other, &mut Vec::new()).is_none());
             let again = packed.unpacked(&layout, &mut bits.into_iter().collect()).unwrap();

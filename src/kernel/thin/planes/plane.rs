@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lost::Lost;
 use super::{DIRECTIONS, PlaneLayout, sleep};
 use crate::kernel::mask::Mask;
 
@@ -26,9 +27,8 @@ pub struct Plane {
     pub(super) window: Vec<Vec<u64>>,
     /// Bit set of the windows with runs.
     pub(super) marked: u8,
-    /// The voxels that were deleted in the last sub-iteration, as bit indices, while the plane below may need them: not
-    /// between two stages.
-    pub(super) lost: Vec<u32>,
+    /// The voxels that were deleted in the last sub-iteration, while the plane below may need them: not between two stages.
+    pub(super) lost: Lost,
 }
 
 impl Plane {
@@ -147,10 +147,7 @@ impl Plane {
             self.window[at].fill(0);
             self.marked &= !(1 << at);
         }
-        if self.lost.capacity() > 0 {
-            self.lost.clear();
-            spare.push(std::mem::take(&mut self.lost));
-        }
+        self.lost.clear(spare);
     }
 
     /// The runs near deletions in the six sub-iterations before one. It may have been in that one.
@@ -173,7 +170,7 @@ impl Plane {
     /// Size in memory, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let words = self.filled.len() + self.window.iter().map(Vec::len).sum::<usize>();
-        size_of::<Plane>() + self.bits.len() + self.asleep.len() + 8 * words
+        size_of::<Plane>() + self.bits.len() + self.asleep.len() + 8 * words + self.lost.bytes()
     }
 
     /// Number of foreground voxels.

@@ -1,11 +1,14 @@
 //! A stage of thinning by planes: some sub-iterations on planes that pass through.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::aside::Aside;
 use super::bench::{Bench, PlaneRows};
 use super::gate::Gate;
+use super::lost::Lost;
 use super::{Plane, PlaneLayout};
 use crate::kernel::thin::lee::{DELETED, Search, WAYS, decide, list, test};
 
@@ -33,7 +36,10 @@ pub(super) struct Stage {
     pub(super) gate: Gate,
     arrived: usize,
     #[serde(skip)]
-    pub(super) held: VecDeque<Plane>,
+    held: VecDeque<Plane>,
+    /// Those of them that were put aside, by their places among them.
+    #[serde(skip)]
+    aside: Vec<(usize, Aside)>,
     /// Number of the plane that enters next.
     next: usize,
     /// Whether the plane that left last was hot.
@@ -58,6 +64,7 @@ impl Stage {
             gate: Gate::default(),
             arrived: 0,
             held: VecDeque::new(),
+            aside: Vec::new(),
             next: 0,
             left_hot: false,
             deleted: vec![0; steps],
@@ -65,6 +72,11 @@ impl Stage {
             at_seams: vec![Vec::new(); steps],
             written: 0,
         }
+    }
+
+    /// Puts the planes inside that [`Stage::planes`] of another one were.
+    pub(super) fn go_on_with(&mut self, planes: Vec<Plane>) {
+        self.held = planes.into();
     }
 
     /// Takes the next plane to the gate. The first one in which or next to which there is work opens the stage. The work
@@ -112,7 +124,7 @@ impl Stage {
         self.has_finished(layout).then(|| std::mem::take(&mut self.gate))
     }
 
-    /// Number of planes that are awake, and bytes of all planes at the gate and inside.
+    /// Number of planes that are awake, and bytes of all planes at the gate and inside, but for those that were put aside.
     pub(super) fn memory(&self) -> (usize, usize) {
         let add = |(awake, bytes), plane: &Plane| (awake + usize::from(plane.is_awake()), bytes + plane.bytes());
         self.held.iter().fold(self.gate.held(), add)
@@ -137,6 +149,7 @@ impl Stage {
 
     /// Lets the first plane at the gate in. Calls `pass` with every plane that is finished here.
     pub(super) fn enter(&mut self, bench: &mut Bench, pass: &mut impl FnMut(Plane)) {
+        self.bring_back(bench);
         let Some(plane) = self.gate.pop_front().filter(|_| self.is_open) else { return };
         self.held.push_back(plane);
         self.next += 1;
@@ -149,6 +162,35 @@ impl Stage {
             (0..self.steps).for_each(|below| self.advance(bench, self.next + below));
             std::iter::from_fn(|| self.leave(bench)).for_each(pass);
         }
+    }
+
+    /// Puts the planes that are awake inside on the shelf until the next one enters. Returns how many these are.
+    pub(super) fn put_aside(&mut self, bench: &mut Bench) -> u64 {
+        let Some(shelf) = &bench.shelf else { return 0 };
+        let before = self.aside.len();
+        for (at, plane) in self.held.iter_mut().enumerate() {
+            let put = Aside::put(plane, &bench.layout, &**shelf, &mut bench.spare_bits);
+            self.aside.extend(put.map(|aside| (at, aside)));
+        }
+        (self.aside.len() - before) as u64
+    }
+
+    fn bring_back(&mut self, bench: &mut Bench) {
+        let Some(shelf) = &bench.shelf else { return };
+        for (at, aside) in self.aside.drain(..) {
+            self.held[at] = aside.plane(&bench.layout, &**shelf, &mut bench.spare_bits);
+        }
+    }
+
+    /// The planes inside, of which those that were put aside are copied.
+    pub(super) fn planes(&self, bench: &Bench) -> impl ExactSizeIterator<Item = Cow<'_, Plane>> {
+        self.held.iter().enumerate().map(|(at, plane)| {
+            let aside = self.aside.iter().find(|(place, _)| *place == at).zip(bench.shelf.as_ref());
+            match aside {
+                Some(((_, aside), shelf)) => Cow::Owned(aside.plane(&bench.layout, &**shelf, &mut Vec::new())),
+                None => Cow::Borrowed(plane),
+            }
+        })
     }
 
     /// Takes out the first plane that is held. It falls asleep if nothing is to do in it or next to it.
@@ -202,7 +244,7 @@ impl Stage {
     fn give_back_above(&mut self, place: usize) {
         if let Some(above) = place.checked_sub(1) {
             let Plane { bits, lost, .. } = &mut self.held[above];
-            lost.iter().for_each(|&bit| bits[bit as usize >> 3] ^= 1 << (bit & 7));
+            lost.toggle(bits);
         }
     }
 
@@ -264,12 +306,13 @@ impl Stage {
             return;
         }
         here.mark(sub_iteration);
-        here.lost = bench.spare.pop().unwrap_or_default();
-        here.lost.extend(found.iter().filter(|candidate| candidate.old & DELETED != 0).map(|candidate| candidate.bit));
+        let mut lost = bench.spare.pop().unwrap_or_default();
+        lost.extend(found.iter().filter(|candidate| candidate.old & DELETED != 0).map(|candidate| candidate.bit));
         self.deleted[step] += count as u64;
         if let Some(writer) = &bench.writer {
             let plane = self.next + place - self.held.len();
-            writer.note(layout, plane, &here.lost, &mut self.at_seams[step]);
+            writer.note(layout, plane, &lost, &mut self.at_seams[step]);
         }
+        here.lost = Lost::new(lost, here.bits.len(), &mut bench.spare);
     }
 }

@@ -57,7 +57,11 @@ pub struct Sweep {
     last: Option<usize>,
     /// Number of planes that were woken in stages that are over.
     woken: u64,
-    shelf: Option<Arc<dyn Shelf>>,
+    /// Bytes of planes that this worker may hold, and how often one was put aside.
+    most: Option<usize>,
+    aside: u64,
+    /// Number of planes that have come to any stage.
+    received: usize,
 }
 
 impl Sweep {
@@ -75,14 +79,17 @@ impl Sweep {
             deleted: 0,
             last: None,
             woken: 0,
-            shelf: None,
+            most: None,
+            aside: 0,
+            received: 0,
         }
     }
 
-    /// Adds a shelf for planes that sleep.
+    /// Adds a shelf for planes that sleep; and for others, where those that this worker holds take more than `most` bytes. Such
+    /// planes come back for the work in their stage, and take the time of packing and unpacking each time.
     #[must_use]
-    pub fn with_shelf(mut self, shelf: Arc<dyn Shelf>) -> Sweep {
-        self.shelf = Some(shelf);
+    pub fn with_shelf(mut self, shelf: Arc<dyn Shelf>, most: Option<usize>) -> Sweep {
+        (self.bench.shelf, self.most) = (Some(shelf), most);
         self
     }
 
@@ -133,10 +140,15 @@ impl Sweep {
             let round = self.over + self.stages.len();
             let first = round * self.steps.iter().sum::<usize>() + self.steps[..self.index].iter().sum::<usize>();
             let mut stage = Stage::new(first, self.steps[self.index], round == 0);
-            stage.gate.set_shelf(self.shelf.as_ref());
+            stage.gate.set_shelf(self.bench.shelf.as_ref(), &self.bench.layout);
             self.stages.push_back(stage);
         }
         self.stages[at].arrive(plane, |plane| pass(Passage { stage: stage + 1, plane }));
+        // Of a stage that does not work, others may find out too late.
+        self.received += 1;
+        if self.received.is_multiple_of(ON_THE_WAY) {
+            self.keep_within();
+        }
     }
 
     /// Packs a plane for a stage in another process.
@@ -168,7 +180,34 @@ impl Sweep {
             self.woken += stage.woken();
             self.over += 1;
         }
+        self.keep_within();
         true
+    }
+
+    /// Puts planes aside that take more memory than there is, those of the stage last that has its turn next.
+    fn keep_within(&mut self) {
+        let Some(most) = self.most else { return };
+        let (next, mut held) = (self.choose(), self.held().1);
+        let others = |at: &usize| Some(*at) != next;
+        for at in (0..self.stages.len()).filter(others).chain(next) {
+            if held <= most {
+                return;
+            }
+            let stage = &mut self.stages[at];
+            let before = stage.memory().1;
+            if others(&at) {
+                self.aside += stage.put_aside(&mut self.bench);
+            }
+            // What enters next stays.
+            let kept = if others(&at) { 0 } else { stage.batch() };
+            self.aside += stage.gate.put_aside(kept, held.saturating_sub(most), &mut self.bench.spare_bits).0;
+            held -= before - stage.memory().1;
+        }
+    }
+
+    /// How often a plane was put aside for want of memory.
+    pub fn put_aside(&self) -> u64 {
+        self.aside
     }
 
     /// The own stage to work in: the last one with enough planes, so that few are on their way; or else the first with any.

@@ -23,11 +23,13 @@ pub(in crate::kernel::thin) struct Swept {
     /// The most planes that were awake in the stages and on the way between them.
     awake: usize,
     woken: u64,
+    /// How often a plane was put aside.
+    aside: u64,
 }
 
 /// A shelf for all but the first hundred bytes.
 #[derive(Debug, Default)]
-struct List(Mutex<Vec<u8>>);
+struct List(Mutex<(Vec<u8>, usize)>);
 
 impl Shelf for List {
     fn near(&self) -> usize {
@@ -35,21 +37,22 @@ impl Shelf for List {
     }
 
     fn put(&self, bytes: &[u8]) -> Option<u64> {
-        let mut list = self.0.lock().unwrap();
+        let (list, asked) = &mut *self.0.lock().unwrap();
+        *asked += 1;
         // Now and then there is no room.
-        (list.len() % 7 != 3 || list.is_empty()).then(|| {
+        (*asked % 7 != 3).then(|| {
             list.extend(bytes);
             (list.len() - bytes.len()) as u64
         })
     }
 
     fn get(&self, place: u64, length: usize) -> Vec<u8> {
-        self.0.lock().unwrap()[place as usize..][..length].to_vec()
+        self.0.lock().unwrap().0[place as usize..][..length].to_vec()
     }
 }
 
 /// Thins planes by as many workers as there are `steps`, which take turns in an order drawn with a seed; those of an odd one have a
-/// shelf.
+/// shelf, and some little memory beside it, or none.
 pub(in crate::kernel::thin) fn swept(
     layout: PlaneLayout,
     planes: Vec<Plane>,
@@ -60,7 +63,8 @@ pub(in crate::kernel::thin) fn swept(
     let shelf: Arc<List> = Arc::default();
     let sweep = |at| {
         let sweep = Sweep::new(layout, steps.to_vec(), at, retest);
-        if seed.is_multiple_of(2) { sweep } else { sweep.with_shelf(Arc::clone(&shelf) as _) }
+        let most = [None, Some(0), Some(9 * layout.bytes())][(seed / 2 % 3) as usize];
+        if seed.is_multiple_of(2) { sweep } else { sweep.with_shelf(Arc::clone(&shelf) as _, most) }
     };
     let mut sweeps: Vec<Sweep> = (0..steps.len()).map(sweep).collect();
     let mut letters: Vec<Vec<Passage>> = vec![Vec::new(); steps.len()];
@@ -96,6 +100,7 @@ pub(in crate::kernel::thin) fn swept(
             sub_iterations: sweeps.iter().map(Sweep::sub_iterations).max().unwrap_or(0),
             awake,
             woken: sweeps.iter().map(Sweep::woken).sum(),
+            aside: sweeps.iter().map(Sweep::put_aside).sum(),
         };
     }
 }
@@ -218,6 +223,23 @@ fn planes_fall_asleep_and_are_woken() {
     };
     let woken: Vec<u64> = KINDS.into_iter().map(woken).collect();
     assert!(woken.iter().filter(|&&count| count > 0).count() >= 3, "{woken:?}");
+}
+
+#[test]
+fn planes_for_which_there_is_no_memory_are_put_aside_and_come_back() {
+    let mask = vessels(320);
+    let thinned = in_one_piece(&mask, Method::Lee);
+    for steps in [&[4][..], &[2, 3, 6]] {
+        let swept = |seed| {
+            let (found, swept) = in_a_sweep(&mask, Method::Lee, steps, seed);
+            assert_eq!(found, thinned);
+            (swept.aside, swept.awake)
+        };
+        let [(none, all_awake), (some, awake), (all, one)] = [1, 5, 3].map(swept);
+        assert!(none == 0 && some > 100 && all >= some, "{none}, {some}, {all}");
+        // There are those of the stage that works, and those on their way between workers.
+        assert!(awake < all_awake && one < all_awake, "{all_awake}, {awake}, {one}");
+    }
 }
 
 #[test]

@@ -57,8 +57,9 @@ impl Sweep {
             parts.save(stage)?;
             parts.save(&stage.gate.len())?;
             stage.gate.planes().try_for_each(|plane| parts.save(&*plane))?;
-            parts.save(&stage.held.len())?;
-            stage.held.iter().try_for_each(|plane| parts.save(plane))?;
+            let planes = stage.planes(&self.bench);
+            parts.save(&planes.len())?;
+            planes.into_iter().try_for_each(|plane| parts.save(&*plane))?;
         }
         Ok(())
     }
@@ -79,9 +80,9 @@ impl Sweep {
         self.stages.clear();
         for _ in 0..stages {
             let mut stage: Stage = parts.load()?;
-            stage.gate.set_shelf(self.shelf.as_ref());
+            stage.gate.set_shelf(self.bench.shelf.as_ref(), &self.bench.layout);
             stage.gate.extend(many::<Plane>(parts)?);
-            stage.held = many::<Plane>(parts)?.into();
+            stage.go_on_with(many(parts)?);
             self.stages.push_back(stage);
         }
         Ok(())
