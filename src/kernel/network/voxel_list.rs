@@ -31,11 +31,13 @@ impl VoxelList {
     }
 
     /// The bytes that hold the voxels, for [`VoxelList::of_bytes`].
+    #[cfg(feature = "dataflow")]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The list of `count` voxels with these bytes. Voxels that the bytes do not have are missing.
+    #[cfg(feature = "dataflow")]
     pub(crate) fn of_bytes(count: usize, bytes: Box<[u8]>) -> Self {
         VoxelList { count, bytes: bytes.into() }
     }

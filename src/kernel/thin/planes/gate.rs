@@ -35,19 +35,19 @@ impl Gate {
     }
 
     /// Puts planes that are awake on the shelf, but for the first `kept`, until `bytes` have been put there. Returns how many
-    /// planes and bytes these are.
-    pub(super) fn put_aside(&mut self, kept: usize, bytes: usize, spare: &mut Vec<Vec<u8>>) -> (u64, usize) {
-        let Some((shelf, layout)) = &self.shelf else { return (0, 0) };
-        let mut put = (0, 0);
+    /// planes these are.
+    pub(super) fn put_aside(&mut self, kept: usize, bytes: usize, spare: &mut Vec<Vec<u8>>) -> u64 {
+        let Some((shelf, layout)) = &self.shelf else { return 0 };
+        let (mut put, mut freed) = (0, 0);
         for waiting in self.waiting.iter_mut().skip(kept).rev() {
-            if put.1 >= bytes {
+            if freed >= bytes {
                 break;
             }
             if let Waiting::Awake(plane) = waiting {
                 let size = plane.bytes();
                 if let Some(aside) = Aside::put(plane, layout, &**shelf, spare) {
                     *waiting = Waiting::Aside(aside);
-                    put = (put.0 + 1, put.1 + size);
+                    (put, freed) = (put + 1, freed + size);
                 }
             }
         }

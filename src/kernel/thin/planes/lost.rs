@@ -14,7 +14,7 @@ pub(super) struct Lost {
 }
 
 impl Lost {
-    /// The voxels of a list, of a plane of so many bytes.
+    /// The voxels of a list, of a plane that takes `bytes` bytes.
     pub(super) fn new(list: Vec<u32>, bytes: usize, spare: &mut Vec<Vec<u32>>) -> Lost {
         if list.len() < bytes / size_of::<u32>() {
             return Lost { list, bits: Vec::new() };

@@ -73,9 +73,7 @@ impl PackedPlane {
         }
         (words.is_empty() && self.marked >> WINDOW == 0).then_some(plane)
     }
-}
 
-impl PackedPlane {
     /// Its bytes, with the voxels that were deleted last, for [`PackedPlane::of_bytes`].
     pub(super) fn to_bytes(&self, lost: &Lost) -> Vec<u8> {
         let (lost, lost_bits) = lost.parts();

@@ -188,19 +188,20 @@ impl Sweep {
     fn keep_within(&mut self) {
         let Some(most) = self.most else { return };
         let (next, mut held) = (self.choose(), self.held().1);
-        let others = |at: &usize| Some(*at) != next;
-        for at in (0..self.stages.len()).filter(others).chain(next) {
+        for at in (0..self.stages.len()).filter(|&at| Some(at) != next).chain(next) {
             if held <= most {
                 return;
             }
             let stage = &mut self.stages[at];
             let before = stage.memory().1;
-            if others(&at) {
+            // Of the stage that works next, what is inside and what enters stay.
+            let kept = if Some(at) == next {
+                stage.batch()
+            } else {
                 self.aside += stage.put_aside(&mut self.bench);
-            }
-            // What enters next stays.
-            let kept = if others(&at) { 0 } else { stage.batch() };
-            self.aside += stage.gate.put_aside(kept, held.saturating_sub(most), &mut self.bench.spare_bits).0;
+                0
+            };
+            self.aside += stage.gate.put_aside(kept, held - most, &mut self.bench.spare_bits);
             held -= before - stage.memory().1;
         }
     }
