@@ -50,7 +50,10 @@ pub(crate) fn batch(options: &BatchOptions) -> Result<()> {
     let failures = analyse_all(options, &tasks, jobs, each_workers)?;
     let failed =
         |at: usize| failures.iter().find(|(task, _)| *task == at).map(|(_, failure)| failure.sentence.as_str());
-    tables::write(options, &tasks, failed, &rules, jobs * each_workers)?;
+    // Where nothing has results, tables of an earlier batch stay.
+    if failures.len() < tasks.len() {
+        tables::write(options, &tasks, failed, &rules, jobs * each_workers)?;
+    }
     let Some((_, first)) = failures.first() else { return Ok(()) };
     let names: Vec<&str> = failures.iter().map(|(task, _)| tasks[*task].name.as_str()).collect();
     let message = format!(
@@ -79,9 +82,8 @@ fn stem(name: &str) -> &str {
     ];
     let mut stem = name;
     while let Some(shorter) = ends.iter().find_map(|end| {
-        Some(&stem[..stem.len().checked_sub(end.len())?]).filter(|it| {
-            stem.is_char_boundary(it.len()) && stem[it.len()..].eq_ignore_ascii_case(end) && !it.is_empty()
-        })
+        let (shorter, last) = stem.split_at_checked(stem.len().checked_sub(end.len())?)?;
+        (last.eq_ignore_ascii_case(end) && !shorter.is_empty()).then_some(shorter)
     }) {
         stem = shorter;
     }
@@ -196,6 +198,10 @@ mod tests {
             ("d.zarr.zip", "d"),
             (".tif", ".tif"),
             ("é", "é"),
+            ("Müller.npy", "Müller"),
+            ("血管1.tif", "血管1"),
+            ("日本.ome.zarr", "日本"),
+            ("é.npy", "é"),
         ] {
             assert_eq!(stem(name), expected);
         }

@@ -25,7 +25,7 @@ const BRANCHES: &str = "branches.csv";
 /// The record.
 const RECORD: &str = "batch.json";
 
-/// Writes the tables of all images that have results, together. `failed` tells why an image has none.
+/// Writes the tables of all images that have results, which at least one has, together. `failed` tells why an image has none.
 pub(super) fn write<'f>(
     options: &BatchOptions,
     tasks: &[Task],
@@ -78,15 +78,12 @@ pub(super) fn write<'f>(
     Ok(())
 }
 
-/// The comparison of samples, unless there is nothing to compare.
+/// The comparison of samples, unless there is but one group.
 fn compare(
     samples: Vec<Sample>,
     rules: &[GroupRule],
     settings: &anabranch::compare::CompareOptions,
 ) -> Result<Comparison> {
-    if samples.is_empty() {
-        return Err(Error::data("no image has results"));
-    }
     match rules.len() {
         1 => Err(Error::data("only one group has results")),
         _ => compared(samples, rules, settings),

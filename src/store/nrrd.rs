@@ -54,7 +54,8 @@ fn layout(path: &Path, options: &OpenOptions) -> Result<RawLayout> {
     let total = total.ok_or_else(|| Error::data("has a damaged header: its sizes are larger than any file"))?;
     let (files, bytes, offset) = data(path, &header, total, is_packed)?;
     let names = header.names(&lengths, options)?;
-    let (sizes, warnings) = header.sizes_of_voxels(lengths.len())?;
+    let (sizes, mut warnings) = header.sizes_of_voxels(lengths.len())?;
+    warnings.extend(header.other_labels(&names).filter(|_| options.axes.is_none()));
     Ok(RawLayout {
         format: if files.len() > 1 { "NRRD, .nhdr" } else { "NRRD" }.to_owned(),
         codec: if is_packed { "gzip" } else { "none" }.to_owned(),

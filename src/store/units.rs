@@ -184,19 +184,20 @@ impl Calibration {
             let spacing = given_spacing(given, dimensions)?;
             return Ok(SettledSpacing { spacing, unit, warning: None, from: Some("--spacing".to_owned()) });
         }
+        let this = self.without_pixels(own.clone());
         let missing: Vec<&str> =
-            own.clone().filter(|&axis| self.size[axis].is_none()).map(|axis| ["z", "y", "x"][axis]).collect();
+            own.clone().filter(|&axis| this.size[axis].is_none()).map(|axis| ["z", "y", "x"][axis]).collect();
         if !missing.is_empty() {
             if wanted.is_some() {
                 let message = "has no voxel size in its metadata that --unit could be of; give --spacing too";
                 return Err(Error::usage(message));
             }
-            let warning = (missing.len() < own.len()).then(|| self.partial(&own, &missing));
+            let warning = (missing.len() < own.len()).then(|| this.partial(&own, &missing));
             return Ok(SettledSpacing { warning, ..SettledSpacing::default() });
         }
         let mut spacing = Spacing::default();
         for axis in own.clone() {
-            spacing.0[axis] = self.size[axis].unwrap_or(1.0);
+            spacing.0[axis] = this.size[axis].unwrap_or(1.0);
         }
         if let Some(bad) = spacing.0.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
             return Err(Error::data(format!("has a voxel size of {bad} in its metadata; give --spacing")));
@@ -225,6 +226,17 @@ impl Calibration {
             return Err(Error::data(message));
         }
         Ok(SettledSpacing { spacing, unit: target, warning: None, from: Some(self.from.to_owned()) })
+    }
+
+    /// The calibration without sizes in pixels, if others of these axes have a unit of length.
+    fn without_pixels(&self, own: std::ops::Range<usize>) -> Calibration {
+        let unit = |axis: usize| self.unit[axis].as_deref().unwrap_or_default();
+        let mut calibration = self.clone();
+        if own.clone().any(|axis| self.size[axis].is_some() && unit_name(unit(axis)).is_some()) {
+            own.filter(|&axis| !trimmed(unit(axis)).is_empty() && is_pixels(unit(axis)))
+                .for_each(|axis| calibration.size[axis] = None);
+        }
+        calibration
     }
 
     /// The warning about a calibration of some axes but not of others.
@@ -346,6 +358,12 @@ mod tests {
         assert_eq!((settled.spacing, settled.unit), (Spacing::default(), None));
         let warning = settled.warning.unwrap();
         assert!(warning.contains("along y (0.5 µm) and x (0.25 µm) but not along z"), "{warning}");
+        for pixels in ["pixel", "reference frame", "null"] {
+            let pixels = calibration([1.0, 0.5, 0.25], [pixels, "um", "um"]);
+            assert_eq!(pixels.settle(3, &OpenOptions::default()).unwrap().warning.as_ref(), Some(&warning));
+        }
+        let bare = calibration([2.0, 1.0, 1.0], ["pixel"; 3]).settle(3, &OpenOptions::default()).unwrap();
+        assert_eq!((bare.spacing, bare.unit), (Spacing([2.0, 1.0, 1.0]), None));
         let image = found.settle(2, &OpenOptions::default()).unwrap();
         assert_eq!((image.spacing, image.warning), (Spacing([1.0, 0.5, 0.25]), None));
         let zero = calibration([0.0, 1.0, 1.0], ["um"; 3]).settle(3, &OpenOptions::default()).unwrap_err();

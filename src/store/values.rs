@@ -202,7 +202,7 @@ fn unfitness(value: f64) -> (&'static str, &'static str) {
     } else {
         (
             "further from zero than 2^53, beyond which whole numbers are not exact",
-            "give --labels if these are labels, and store smaller values otherwise",
+            "give `run --labels` if these are labels, and store smaller values otherwise",
         )
     }
 }

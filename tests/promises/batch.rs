@@ -79,7 +79,7 @@ fn each_image_of_a_batch_has_the_results_of_a_run_and_all_are_in_tables() {
 #[test]
 fn a_batch_goes_on_with_what_is_missing_and_keeps_what_is_there() {
     let images = Images::new();
-    let (one, two) = (images.draw("one.npy", [12, 20, 24]), images.draw("two.npy", [14, 20, 24]));
+    let (one, two) = (images.draw("one.npy", [12, 20, 24]), images.draw("zwö.npy", [14, 20, 24]));
     let broken = text(&images.at("broken.npy")).to_owned();
     fs::write(&broken, "no array").expect("a file");
     let all = [one.as_str(), &broken, &two];
@@ -95,22 +95,28 @@ fn a_batch_goes_on_with_what_is_missing_and_keeps_what_is_there() {
     assert!(read_json(&out, "batch.json")["images"][1]["failed"].is_string());
     let written =
         |name: &str| fs::metadata(out.join(name).join("run.json")).and_then(|it| it.modified()).expect("a file");
-    let (first, second) = (written("one"), written("two"));
+    let (first, second) = (written("one"), written("zwö"));
+    // Where nothing comes out, what was there stays.
+    let tables = ["samples.csv", "branches.csv", "batch.json", "compare.html"];
+    let before = tables.map(|name| fs::read(out.join(name)).expect("a table"));
+    let outcome = images.batch(&[&broken, text(&images.at("typo*.tif"))], &[]);
+    assert!(outcome.code != 0 && outcome.stderr.contains("2 of 2 images have no results"), "{}", outcome.stderr);
+    assert_eq!(tables.map(|name| fs::read(out.join(name)).expect("a table")), before);
     // Put right, and started again: the others are kept.
     images.draw("broken.npy", [13, 20, 24]);
     let outcome = images.batch(&all, &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     assert!(outcome.stdout.contains("one: kept") && outcome.stdout.contains("broken: analysed"), "{}", outcome.stdout);
-    assert_eq!((written("one"), written("two"), lines(&out, "samples.csv").len()), (first, second, 4));
+    assert_eq!((written("one"), written("zwö"), lines(&out, "samples.csv").len()), (first, second, 4));
     // An image that has changed, and other options, are refused but for --overwrite.
     images.draw("one.npy", [12, 22, 24]);
     let refused = images.batch(&all, &[]);
     assert!(refused.code == 73 && refused.stderr.contains("--overwrite"), "{}", refused.stderr);
     let outcome = images.batch(&all, &["--overwrite"]);
-    assert!(outcome.code == 0 && outcome.stdout.contains("one: analysed") && outcome.stdout.contains("two: kept"));
+    assert!(outcome.code == 0 && outcome.stdout.contains("one: analysed") && outcome.stdout.contains("zwö: kept"));
     let outcome = images.batch(&all, &["--overwrite", "--method", "homotopic", "--quiet"]);
     assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{}", outcome.stderr);
-    assert_eq!(read_json(&out, "two/summary.json")["parameters"]["method"], "homotopic");
+    assert_eq!(read_json(&out, "zwö/summary.json")["parameters"]["method"], "homotopic");
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn what_was_there_is_replaced_when_asked_for_and_stays_when_something_fails() {
     let (image, out) = (at("image.npy"), at("out.zarr"));
     for (input, out, more, code, says) in [
         (&image, &out, &[][..], 73, "--overwrite"),
-        (&image, &at("photos"), &["--overwrite"], 73, "is no Zarr"),
+        (&image, &at("photos"), &["--overwrite"], 73, "this program has not written it"),
         (&image, &image, &["--overwrite"], 2, "holds the input"),
         (&out.join("0"), &out, &["--overwrite"], 2, "holds the input"),
         (&at("broken.npy"), &out, &["--overwrite"], 65, "broken.npy"),

@@ -191,6 +191,22 @@ impl Header {
         Ok(names)
     }
 
+    /// A warning about axes that have the letters of others in `labels` than those by which they are read.
+    pub(super) fn other_labels(&self, names: &[char]) -> Option<String> {
+        let labels = quoted(self.get("labels")?);
+        let letters: Vec<char> = labels.iter().filter_map(|label| label.to_ascii_lowercase().parse().ok()).collect();
+        let is_letter = |letter: &char| matches!(letter, 'x' | 'y' | 'z');
+        let differ = letters.len() == names.len() && letters.iter().zip(names).any(|(a, b)| is_letter(a) && a != b);
+        differ.then(|| {
+            let words = |names: &[char]| names.iter().map(char::to_string).collect::<Vec<_>>().join(",");
+            format!(
+                "has axes labelled {}, the fastest first, which are read as {}: give --axes if that is wrong",
+                words(&letters),
+                words(names)
+            )
+        })
+    }
+
     /// The step along each axis in the surrounding space, if the header has it; `None` along an axis outside this
     /// space.
     fn directions(&self, count: usize) -> Result<Option<Vec<Option<Vec<f64>>>>> {
@@ -224,7 +240,11 @@ impl Header {
             return self.norms(&directions);
         }
         let units = self.get("units").map(quoted).unwrap_or_default();
-        let Some(text) = self.get("spacings") else { return Ok((Vec::new(), Vec::new())) };
+        let Some(text) = self.get("spacings") else {
+            let warning = "has axis mins and maxs but no spacings: lengths are in voxels; give --spacing";
+            let has_ends = self.get("axismins").or_else(|| self.get("axismaxs")).is_some();
+            return Ok((Vec::new(), has_ends.then(|| warning.to_owned()).into_iter().collect()));
+        };
         let wrong = || Error::data(format!("has spacings that are not understood: {text}; correct its header"));
         let spacings: Option<Vec<f64>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
         let spacings = spacings.filter(|spacings| spacings.len() == count).ok_or_else(wrong)?;

@@ -99,6 +99,11 @@ fn sizes_of_voxels_are_the_lengths_of_the_steps_in_space() {
     let partial = sized("spacings: 0.25 0.5 nan\n");
     assert!(partial.2.contains("but not along z"), "{}", partial.2);
     assert_eq!(sized(""), ([1.0; 3], None, String::new()));
+    let ends = sized("axis mins: 0 0 0\naxis maxs: 3 2 1\n");
+    assert!(ends.0 == [1.0; 3] && ends.2.contains("has axis mins and maxs but no spacings"), "{ends:?}");
+    assert_eq!(sized("labels: \"x\" \"y\" \"z\"\n"), sized("labels: \"left\" \"up\" \"back\"\n"));
+    let turned = sized("labels: \"z\" \"y\" \"x\"\n").2;
+    assert!(turned.contains("has axes labelled z,y,x, the fastest first, which are read as x,y,z"), "{turned}");
 }
 
 #[test]

@@ -171,11 +171,15 @@ fn refuse_existing(place: &Path, overwrite: Overwrite) -> Result<()> {
         Ok(_) if is_array() => Ok(()),
         Ok(_) if overwrite == Overwrite::Exports && are_exports() => Ok(()),
         Ok(_) if are_exports() => refused("holds exports already; give another path, or --overwrite to replace them"),
-        Ok(_) if !is_ours(place) => refused(
-            "is there already, and is no Zarr group that fuse has written; give another path, or remove it first",
-        ),
+        Ok(_) if !is_ours(place) => {
+            refused("is there already, and this program has not written it; give another path, or remove it first")
+        }
         Ok(_) if overwrite != Overwrite::Image => {
             refused("is there already; give another path, or --overwrite to replace it")
+        }
+        // Drawn by people with other programs, as OME-Zarr has it.
+        Ok(_) if place.join("labels").exists() => {
+            refused("has labels, which would be lost; move the folder labels out of it, or give another path")
         }
         Ok(_) => Ok(()),
         Err(_) if place.symlink_metadata().is_ok() => {
@@ -249,6 +253,10 @@ mod tests {
         write(&place, "second", Overwrite::Image).unwrap();
         assert_eq!((text(&place).as_str(), names(&place)), ("second", vec!["zarr.json".to_owned()]));
         assert_eq!(names(root.path()), ["b.zarr"]);
+        fs::create_dir(place.join("labels")).unwrap();
+        let error = write(&place, "third", Overwrite::Image).unwrap_err();
+        assert!(error.kind() == Kind::Output && error.to_string().contains("has labels"), "{error}");
+        fs::remove_dir(place.join("labels")).unwrap();
         let [photos, notes] = ["photos", "notes.txt"].map(|name| root.path().join(name));
         fs::create_dir(&photos).unwrap();
         let foreign = root.path().join("foreign.zarr");

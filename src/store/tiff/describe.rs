@@ -11,6 +11,7 @@ mod micromanager;
 mod nih;
 mod ome;
 mod scanimage;
+mod scifio;
 mod shaped;
 mod slides;
 
@@ -66,6 +67,8 @@ pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<FileDescri
             // OME-XML counts every plane; other texts have lengths.
             let read = if given.slice { ome::described_slice } else { ome::described };
             found.insert(0, read(&text, given.path)?);
+        } else if let Some(description) = scifio::described(&text)? {
+            found.push(description);
         } else if imagej::is_imagej(&text) {
             found.push(imagej::described(&text, tags)?);
         } else if shaped::is_shaped(&text) {

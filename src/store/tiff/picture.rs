@@ -5,7 +5,7 @@ pub(super) mod plane;
 use std::io::Cursor;
 
 use image::codecs::{bmp, jpeg, png};
-use image::{ImageDecoder, Limits};
+use image::{ColorType, ImageDecoder, Limits};
 
 /// The format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +53,21 @@ impl Picture {
         }
         let bytes = Cursor::new(from);
         match self {
-            Picture::Png => read(png::PngDecoder::with_limits(bytes, Limits::no_limits()).ok()?, into),
+            Picture::Png => {
+                let decoder = png::PngDecoder::with_limits(bytes, Limits::no_limits()).ok()?;
+                match decoder.color_type() {
+                    // Of a file in which one grey value is transparent: all values count as they are.
+                    colour @ (ColorType::La8 | ColorType::La16) => {
+                        let size = usize::from(colour.bytes_per_pixel()) / 2;
+                        let mut pairs = vec![0; into.len().checked_mul(2)?];
+                        read(decoder, &mut pairs)?;
+                        let values = pairs.chunks_exact(size).step_by(2);
+                        into.chunks_exact_mut(size).zip(values).for_each(|(to, value)| to.copy_from_slice(value));
+                        Some(into.len())
+                    }
+                    _ => read(decoder, into),
+                }
+            }
             Picture::Bmp => {
                 let mut decoder = bmp::BmpDecoder::new(bytes).ok()?;
                 decoder.set_indexed_color(true);

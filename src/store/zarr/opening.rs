@@ -158,12 +158,26 @@ fn open_array(
     let grid = Grid::new(Region::of_shape(shape), block);
     let mut warnings: Vec<String> = calibration.warning.into_iter().collect();
     warnings.extend(unusual);
+    warnings.extend(packed_values(&node.attributes));
     if blocks.is_empty() {
         warnings.push("has no stored chunk: all of it is its fill value".to_owned());
     }
     let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", description.name)).collect();
     let (cache, labels) = (BlockCache::new(plan.cache), options.labels);
     Ok(ZarrSource { blocks, grid, description, details, warnings, cache, labels })
+}
+
+/// A warning about values that mean others by the attributes of xarray and the CF conventions (section 8.1, packed data).
+fn packed_values(attributes: &Value) -> Option<String> {
+    let number = |key: &str, plain: f64| attributes.get(key).and_then(Value::as_f64).filter(|number| *number != plain);
+    let (factor, base) = (number("scale_factor", 1.0), number("add_offset", 0.0));
+    (factor.is_some() || base.is_some()).then(|| {
+        let (factor, base) = (factor.unwrap_or(1.0), base.unwrap_or(0.0));
+        format!(
+            "its attributes say that values are to be taken times {factor} and plus {base} (scale_factor, add_offset): here they \
+             are as stored, so give thresholds of stored values"
+        )
+    })
 }
 
 /// A warning about an array whose axes in space have another order than z, y, x by their names: results are along the

@@ -209,6 +209,24 @@ pub(super) fn kinds() -> Vec<Kind> {
                 file(at, "image.tif", stack(|page| page.describe(text)))
             },
         ),
+        kind(FILE, "ImageJ, signed values with 32,768 added", "`cf`, `c0` and `c1`", &[], |at| {
+            let text =
+                "ImageJ=1.54f\nimages=3\nslices=3\nunit=um\nspacing=2\ncf=0\nc0=-32768.0\nc1=1.0\nvunit=Gray Value\n";
+            file(at, "image.tif", stack(|page| page.describe(text).resolved(1)))
+        }),
+        kind(FILE, "ImageJ, `zunit=pixel` beside `unit=um`", "a size in pixels is none", &[], |at| {
+            let text = "ImageJ=1.54f\nimages=3\nslices=3\nunit=um\nzunit=pixel\nspacing=2\n";
+            file(at, "image.tif", stack(|page| page.describe(text).resolved(1)))
+        }),
+        kind(FILE, "SCIFIO (ImageJ2, KNIME)", "`axes`, `lengths`, `scales` and `units`, fastest first", &[], |at| {
+            let lists = "axes=X,Y,Z\nlengths=5,4,3\nscales=0.25,0.5,2.0\nunits=micron,micron,micron";
+            let text = format!("SCIFIO=0.46.0\n{lists}\nimages=3\nslices=3\nunit=micron\n");
+            file(at, "image.tif", stack(|page| page.describe(&text)))
+        }),
+        kind(FILE, "SCIFIO, channels slower than z", "the order of `axes`", &["--channel", "1"], |at| {
+            let text = "SCIFIO=0.46.0\naxes=X,Y,Z,Channel\nlengths=5,4,1,3\nimages=3\nchannels=3\nslices=1\n";
+            file(at, "image.tif", stack(|page| page.describe(text)))
+        }),
         kind(FILE, "OME-TIFF of two images", "the number of `Image` elements with pixels", &[], |at| {
             let text = ome(r#"SizeZ="3" SizeC="1" SizeT="1""#, "");
             let image = &text[text.find("<Image").expect("one")..text.find("</OME>").expect("an end")];
@@ -271,6 +289,11 @@ pub(super) fn kinds() -> Vec<Kind> {
             file(at, "image.tif", &bytes[..bytes.len() / 2])
         }),
         kind(FOLDER, "`slice_1.tif` to `slice_3.tif`", "the numbers in the names, one page a file", &[], slices),
+        kind(FOLDER, "`a_DAPI.tif` and `a_GFP.tif`", "no numbers in the names", &[], |at| {
+            file(at, "slices/a_DAPI.tif", tiff(vec![Page::plane(0)]));
+            file(at, "slices/a_GFP.tif", tiff(vec![Page::plane(1)]));
+            at.join("slices")
+        }),
         kind(FOLDER, "a slice of another size", "each slice is compared with the first", &[], |at| {
             let folder = slices(at);
             let mut page = Page::plane(0).with(257, SHORT, &[2]).with(278, SHORT, &[2]);

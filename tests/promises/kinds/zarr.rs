@@ -69,6 +69,11 @@ pub(super) fn kinds() -> Vec<Kind> {
             file(&path, ".zattrs", r#"{"_ARRAY_DIMENSIONS": ["t", "y", "x"]}"#);
             path
         }),
+        kind(CZYX, "v2 array with `scale_factor` and `add_offset`", "`.zattrs`, as CF and xarray have it", &[], |at| {
+            let path = write_v2(at, &v2(""));
+            file(&path, ".zattrs", r#"{"scale_factor": 0.01, "add_offset": 300.0}"#);
+            path
+        }),
         kind(CZYX, "v3 array", "`zarr.json`", &[], |at| write_v3(at, "[3, 4, 5]", "c/0/0/0", "{}")),
         kind(CZYX, "v3 array of complex numbers", "`data_type`", &[], |at| {
             let path = write_v3(at, "[3, 4, 5]", "c/0/0/0", "{}");

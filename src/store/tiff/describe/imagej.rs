@@ -29,7 +29,7 @@ pub(crate) fn described(text: &str, tags: &FileTags) -> Result<FileDescription> 
     let stack = (!axes.is_empty()).then(|| Stack { behind: true, ..Stack::of(&axes, "its ImageJ metadata") });
     let (calibration, warning) = text.calibration(tags, axes.is_empty() || planes > 1);
     let form = "TIFF, ImageJ";
-    let warnings = warning.into_iter().collect();
+    let warnings = warning.into_iter().chain(text.values_in_units()).collect();
     Ok(FileDescription { form, calibration, stack, warnings, ..FileDescription::default() })
 }
 
@@ -111,6 +111,20 @@ impl<'t> Text<'t> {
         Ok(axes)
     }
 
+    /// A warning about values that mean others by a straight line of ImageJ's, such as signed integers, which it saves with
+    /// 32,768 added. Other curves are between values and what has been measured, such as optical densities.
+    fn values_in_units(&self) -> Option<String> {
+        let number = |key: &str| self.value(key).and_then(decimal).filter(|number| number.is_finite());
+        let (base, factor) = (number("c0")?, number("c1")?);
+        (number("cf") == Some(0.0) && (base, factor) != (0.0, 1.0)).then(|| {
+            let (sign, base) = if base < 0.0 { ("-", -base) } else { ("+", base) };
+            format!(
+                "ImageJ shows {factor} times its values {sign} {base} (c0 and c1 in its metadata): here they are as stored, so \
+                 give thresholds of stored values"
+            )
+        })
+    }
+
     /// The voxel size, and a warning about it.
     fn calibration(&self, tags: &FileTags, deep: bool) -> (Calibration, Option<String>) {
         let spacing = self.value("spacing").map(|text| (text, decimal(text).map(f64::abs)));
@@ -147,9 +161,9 @@ impl<'t> Text<'t> {
     }
 }
 
-/// The keys that describe axes and lengths.
-const KEYS: [&str; 10] =
-    ["images", "channels", "slices", "frames", "order", "unit", "xunit", "yunit", "zunit", "spacing"];
+/// The keys that describe axes, lengths and values.
+const KEYS: [&str; 13] =
+    ["images", "channels", "slices", "frames", "order", "unit", "xunit", "yunit", "zunit", "spacing", "cf", "c0", "c1"];
 
 #[cfg(test)]
 mod tests {
@@ -187,6 +201,16 @@ mod tests {
         let bare = "ImageJ=1.53t\nimages=4\nslices=4\nspacing=3.0\n";
         assert_eq!(of(bare, None), ([Some(3.0), Some(1.0), Some(1.0)], "  ".to_owned()));
         assert!(said(bare, Some(([300, 300], 2))).unwrap().warnings[0].contains("a spacing of 3 and no unit"));
+    }
+
+    #[test]
+    fn values_that_mean_others_are_said() {
+        let warnings = |text: &str| said(&format!("ImageJ=1.54f\nimages=4\n{text}"), None).unwrap().warnings;
+        let signed = warnings("cf=0\nc0=-32768.0\nc1=1.0\nvunit=Gray Value\n");
+        assert!(signed[0].starts_with("ImageJ shows 1 times its values - 32768 (c0"), "{signed:?}");
+        for plain in ["", "cf=0\nc0=0.0\nc1=1.0\n", "cf=20\nc0=3\nc1=2\n", "cf=0\n"] {
+            assert_eq!(warnings(plain), Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -28,6 +28,9 @@ enum Counted {
     Unknown,
 }
 
+/// Letters before the number of a place in the plane, and not of a plane.
+const POSITIONS: [&str; 10] = ["pos", "position", "xy", "tile", "stage", "site", "fov", "field", "scene", "series"];
+
 impl Counted {
     fn of(letters: &str) -> Counted {
         match letters {
@@ -56,7 +59,15 @@ pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<SliceOrde
         let mut order: Vec<usize> = (0..files.len()).collect();
         order.sort_by(|&a, &b| natural(&names[a], &names[b]));
         refuse_picks(options)?;
-        return Ok(SliceOrder { files: order, ..SliceOrder::default() });
+        let warnings = match &order[..] {
+            [first, .., last] if options.axes.is_none() => vec![format!(
+                "its files have no numbers that count planes: they are taken as planes of one volume in the order of their names, \
+                 from {} to {}; give --axes z,y,x if that is right, or put each image into a folder of its own",
+                files[*first], files[*last]
+            )],
+            _ => Vec::new(),
+        };
+        return Ok(SliceOrder { files: order, warnings, ..SliceOrder::default() });
     }
     let main = named.iter().find(|(_, count)| **count == most).map(|(kind, _)| kind.to_vec()).unwrap_or_default();
     let first = names.iter().position(|name| name.texts == main).unwrap_or(0);
@@ -290,6 +301,13 @@ impl Series<'_> {
             let [a, b] = [numbers[0], numbers[numbers.len() - 1]].map(|number| &number.text);
             order.warnings.push(format!("the numbers of its slices are read as negative ones, from {a} to {b}"));
         }
+        let letters = self.names[0].letters(depth).to_lowercase();
+        if numbers.len() > 1 && POSITIONS.contains(&&*letters) {
+            order.warnings.push(format!(
+                "the names of its files count by \"{letters}\", as positions on a slide do: they are taken as planes of one volume; \
+                 give --axes z,y,x if that is right, or put each image into a folder of its own"
+            ));
+        }
         Ok(())
     }
 }
@@ -338,11 +356,16 @@ mod tests {
             turned.reverse();
             assert_eq!(plain(&turned), files);
         }
-        assert_eq!(plain(&["b.tif", "a.tif", "c.tif"]), ["a.tif", "b.tif", "c.tif"]);
+        let bare = ["b.tif", "a.tif", "c.tif"];
+        let (files, warnings) = ordered(&bare, &OpenOptions::default()).unwrap();
+        assert_eq!(files, ["a.tif", "b.tif", "c.tif"]);
+        assert!(warnings[0].contains("no numbers that count planes") && warnings[0].contains("from a.tif to c.tif"));
+        let options = OpenOptions { axes: Some(vec!['z', 'y', 'x']), ..OpenOptions::default() };
+        assert_eq!(ordered(&bare, &options).unwrap(), (files, Vec::new()));
     }
 
     #[test]
-    fn gaps_and_negative_numbers_are_said() {
+    fn gaps_negative_numbers_and_positions_are_said() {
         let (_, warnings) =
             ordered(&["s_1.tif", "s_2.tif", "s_4.tif", "s_5.tif", "s_7.tif"], &OpenOptions::default()).unwrap();
         assert_eq!(warnings.len(), 1);
@@ -350,6 +373,8 @@ mod tests {
         let (files, warnings) = ordered(&["s_-1.tif", "s_-2.tif"], &OpenOptions::default()).unwrap();
         assert_eq!(files, ["s_-2.tif", "s_-1.tif"]);
         assert!(warnings[0].contains("negative"), "{}", warnings[0]);
+        let (_, warnings) = ordered(&["a_Pos0.tif", "a_Pos1.tif"], &OpenOptions::default()).unwrap();
+        assert!(warnings[0].contains("count by \"pos\", as positions on a slide do"), "{}", warnings[0]);
     }
 
     #[test]

@@ -72,6 +72,31 @@ fn grey_is_read_from_bmp_and_jpeg_and_colours_are_refused() {
 }
 
 #[test]
+fn a_grey_value_that_is_transparent_is_a_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let narrow: Vec<u8> = (0..12).map(|i| 20 * i).collect();
+    let wide: Vec<u8> = (0..12u16).flat_map(|i| (5000 * i).to_ne_bytes()).collect();
+    for (name, bytes, colour) in [("8.png", &narrow, ExtendedColorType::L8), ("16.png", &wide, ExtendedColorType::L16)]
+    {
+        let path = folder.path().join(name);
+        save(&path, bytes, colour, ImageFormat::Png);
+        let plain = crate::store::open(&path, &OpenOptions::default()).unwrap();
+        let plain = plain.read(&Region::of_shape(plain.description().shape)).unwrap().unwrap().voxels;
+        // The chunk behind the header: its length, its name, the value 40, and its checksum.
+        let transparent = [&[0, 0, 0, 2], &b"tRNS"[..], &[0, 0x28], &0x4326_65c2_u32.to_be_bytes()].concat();
+        let mut file = std::fs::read(&path).unwrap();
+        file.splice(33..33, transparent);
+        std::fs::write(&path, file).unwrap();
+        let source = crate::store::open(&path, &OpenOptions::default()).unwrap();
+        assert_eq!(
+            source.read(&Region::of_shape(source.description().shape)).unwrap().unwrap().voxels,
+            plain,
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn forms_are_not_mixed_and_links_to_nothing_are_named() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["a1.png", "a2.png", "a1.bmp", "a2.bmp"] {
