@@ -153,7 +153,7 @@ impl Error {
     }
 
     /// The error, of reading a chunk of the image.
-    #[cfg(feature = "dataflow")]
+    #[cfg(any(feature = "dataflow", test))]
     #[must_use]
     pub(crate) fn in_reading(self, chunk: ChunkId) -> Self {
         let mut error = self.in_chunk(chunk);
