@@ -55,18 +55,17 @@ impl Picture {
         match self {
             Picture::Png => {
                 let decoder = png::PngDecoder::with_limits(bytes, Limits::no_limits()).ok()?;
-                match decoder.color_type() {
-                    // Of a file in which one grey value is transparent: all values count as they are.
-                    colour @ (ColorType::La8 | ColorType::La16) => {
-                        let size = usize::from(colour.bytes_per_pixel()) / 2;
-                        let mut pairs = vec![0; into.len().checked_mul(2)?];
-                        read(decoder, &mut pairs)?;
-                        let values = pairs.chunks_exact(size).step_by(2);
-                        into.chunks_exact_mut(size).zip(values).for_each(|(to, value)| to.copy_from_slice(value));
-                        Some(into.len())
-                    }
-                    _ => read(decoder, into),
+                let colour = decoder.color_type();
+                if !matches!(colour, ColorType::La8 | ColorType::La16) {
+                    return read(decoder, into);
                 }
+                // Of a file in which one grey value is transparent: all values count as they are.
+                let size = usize::from(colour.bytes_per_pixel()) / 2;
+                let mut pairs = vec![0; into.len().checked_mul(2)?];
+                read(decoder, &mut pairs)?;
+                let values = pairs.chunks_exact(size).step_by(2);
+                into.chunks_exact_mut(size).zip(values).for_each(|(to, value)| to.copy_from_slice(value));
+                Some(into.len())
             }
             Picture::Bmp => {
                 let mut decoder = bmp::BmpDecoder::new(bytes).ok()?;

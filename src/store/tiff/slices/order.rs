@@ -30,6 +30,8 @@ enum Counted {
 
 /// Letters before the number of a place in the plane, and not of a plane.
 const POSITIONS: [&str; 10] = ["pos", "position", "xy", "tile", "stage", "site", "fov", "field", "scene", "series"];
+/// What to do about files that are perhaps no planes of one volume.
+const PERHAPS: &str = "give --axes z,y,x if that is right, or put each image into a folder of its own";
 
 impl Counted {
     fn of(letters: &str) -> Counted {
@@ -62,7 +64,7 @@ pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<SliceOrde
         let warnings = match &order[..] {
             [first, .., last] if options.axes.is_none() => vec![format!(
                 "its files have no numbers that count planes: they are taken as planes of one volume in the order of their names, \
-                 from {} to {}; give --axes z,y,x if that is right, or put each image into a folder of its own",
+                 from {} to {}; {PERHAPS}",
                 files[*first], files[*last]
             )],
             _ => Vec::new(),
@@ -301,11 +303,11 @@ impl Series<'_> {
             let [a, b] = [numbers[0], numbers[numbers.len() - 1]].map(|number| &number.text);
             order.warnings.push(format!("the numbers of its slices are read as negative ones, from {a} to {b}"));
         }
-        let letters = self.names[0].letters(depth).to_lowercase();
-        if numbers.len() > 1 && POSITIONS.contains(&&*letters) {
+        let letters = self.names[0].letters(depth);
+        if numbers.len() > 1 && POSITIONS.contains(&letters) {
             order.warnings.push(format!(
                 "the names of its files count by \"{letters}\", as positions on a slide do: they are taken as planes of one volume; \
-                 give --axes z,y,x if that is right, or put each image into a folder of its own"
+                 {PERHAPS}"
             ));
         }
         Ok(())
