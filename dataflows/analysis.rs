@@ -211,6 +211,7 @@ fn resources(options: &RunOptions, seat: &Seat) -> Result<Resources> {
     resources.workers = options.resources.workers;
     resources.process_memory = options.resources.memory.as_deref().map(parse_size).transpose()?;
     (resources.processes, resources.on_this_machine) = (seat.processes(), seat.on_this_machine());
+    resources.at_once = options.resources.at_once;
     resources.keeps_state = options.state.is_some();
     Ok(resources)
 }

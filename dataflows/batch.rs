@@ -38,7 +38,7 @@ pub(crate) fn batch(options: &BatchOptions) -> Result<()> {
     let tasks = tasks(options);
     if let Some(number) = options.of_all.each {
         let task = tasks.get(number).ok_or_else(|| Error::internal("there is no such image in the batch"))?;
-        return each::analyse(&task.options(options)?, options.of_all.each_workers);
+        return each::analyse(&task.options(options)?, options.of_all.at_once);
     }
     let rules = rules(&options.of_all.groups)?;
     let names: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
@@ -46,13 +46,14 @@ pub(crate) fn batch(options: &BatchOptions) -> Result<()> {
     // What is wrong with the options is wrong for all images.
     analysis::parameters(&options.run)?;
     tasks.iter().try_for_each(|task| apart::of_run(&task.options(options)?))?;
-    let (jobs, each_workers) = shares(options, tasks.len())?;
-    let failures = analyse_all(options, &tasks, jobs, each_workers)?;
+    let jobs = jobs(options, tasks.len())?;
+    let threads = workers(options.run.resources.workers)?;
+    let failures = analyse_all(options, &tasks, jobs)?;
     let failed =
         |at: usize| failures.iter().find(|(task, _)| *task == at).map(|(_, failure)| failure.sentence.as_str());
     // Where nothing has results, tables of an earlier batch stay.
     if failures.len() < tasks.len() {
-        tables::write(options, &tasks, failed, &rules, jobs * each_workers)?;
+        tables::write(options, &tasks, failed, &rules, threads)?;
     }
     let Some((_, first)) = failures.first() else { return Ok(()) };
     let names: Vec<&str> = failures.iter().map(|(task, _)| tasks[*task].name.as_str()).collect();
@@ -90,17 +91,12 @@ fn stem(name: &str) -> &str {
     stem
 }
 
-/// How many images are analysed at once, and how many workers each has.
-fn shares(options: &BatchOptions, images: usize) -> Result<(usize, usize)> {
+/// How many images are analysed at once.
+fn jobs(options: &BatchOptions, images: usize) -> Result<usize> {
     if options.of_all.jobs == 0 {
         return Err(Error::usage("--jobs is 0, but at least one is needed"));
     }
-    let jobs = options.of_all.jobs.min(images).max(1);
-    let each = match options.run.resources.workers {
-        None => (workers(None)? / jobs).max(1),
-        asked => workers(asked)?,
-    };
-    Ok((jobs, each))
+    Ok(options.of_all.jobs.min(images).max(1))
 }
 
 /// Why an image has no results.
@@ -111,17 +107,12 @@ struct Failure {
 }
 
 /// Analyses the images that have no results, several at once. Returns those that failed, in order.
-fn analyse_all(
-    options: &BatchOptions,
-    tasks: &[Task],
-    jobs: usize,
-    each_workers: usize,
-) -> Result<Vec<(usize, Failure)>> {
+fn analyse_all(options: &BatchOptions, tasks: &[Task], jobs: usize) -> Result<Vec<(usize, Failure)>> {
     let (done, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     threads::each(tasks, jobs, |at, task| {
         let outcome = match is_kept(options, task) {
             Ok(true) => Ok("kept"),
-            Ok(false) => start::run(at, each_workers, &task.name).map(|()| "analysed"),
+            Ok(false) => start::run(at, jobs, &task.name).map(|()| "analysed"),
             Err(error) => Err(Failure { kind: error.kind(), sentence: error.to_string() }),
         };
         let number = done.fetch_add(1, Ordering::Relaxed) + 1;

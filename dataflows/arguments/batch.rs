@@ -61,9 +61,9 @@ pub(crate) struct OfAll {
     /// Which of the images this process analyses, where another one has started it
     #[arg(long, hide = true)]
     pub(crate) each: Option<usize>,
-    /// The worker threads of this process, where another one has started it
-    #[arg(long, hide = true, requires = "each")]
-    pub(crate) each_workers: Option<usize>,
+    /// How many of them are analysed at once
+    #[arg(long, hide = true, requires = "each", default_value_t = 1)]
+    pub(crate) at_once: usize,
 }
 
 impl BatchOptions {

@@ -13,6 +13,8 @@ pub(crate) struct ResourceOptions {
     #[arg(long, value_name = "N|Z,Y,X", help_heading = RESOURCES)]
     pub(crate) chunk: Option<String>,
     /// Worker threads in each process [default: all cores]
+    ///
+    /// By default an image without a state has one for every 64^3 voxels at most, since each takes time to start.
     #[arg(long, value_name = "N", help_heading = RESOURCES)]
     pub(crate) workers: Option<usize>,
     /// Memory of each process: 500M or 2G [default: what is needed, with 256M for chunks at work]
@@ -21,4 +23,7 @@ pub(crate) struct ResourceOptions {
     /// a run that takes a fifth more says so. With --state and in watch, for chunks at work alone.
     #[arg(long, value_name = "SIZE", help_heading = RESOURCES)]
     pub(crate) memory: Option<String>,
+    /// How many analyses share the cores of this machine.
+    #[arg(skip = 1usize)]
+    pub(crate) at_once: usize,
 }

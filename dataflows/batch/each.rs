@@ -16,11 +16,11 @@ use crate::interrupt;
 use crate::processes::Seat;
 
 /// Analyses an image, and says nothing but warnings and errors.
-pub(super) fn analyse(options: &RunOptions, workers: Option<usize>) -> Result<()> {
+pub(super) fn analyse(options: &RunOptions, at_once: usize) -> Result<()> {
     end_with_starter();
     let started = Instant::now();
     let mut options = options.clone();
-    (options.resources.workers, options.output.quiet) = (workers, true);
+    (options.resources.at_once, options.output.quiet) = (at_once, true);
     let analysis = analysis::open(&options, &Seat::of(&options)?)?;
     // What the results depend on is read before them: an image that changes meanwhile is analysed again.
     let key = Key::of(&options, &analysis)?;

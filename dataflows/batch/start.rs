@@ -13,7 +13,7 @@ use crate::terminal::print_warning;
 const FAILED: &str = "anabranch: ";
 
 /// Runs the process for an image with the arguments of this one, and prints its warnings with the name of the image.
-pub(super) fn run(number: usize, workers: usize, name: &str) -> Result<(), Failure> {
+pub(super) fn run(number: usize, at_once: usize, name: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure {
         kind: Kind::Io,
         sentence: format!(
@@ -25,7 +25,7 @@ pub(super) fn run(number: usize, workers: usize, name: &str) -> Result<(), Failu
     let (command, rest) = arguments.split_at(end_of_command(&arguments));
     let mut child = Command::new(program)
         .args(command)
-        .args(["--each", &number.to_string(), "--each-workers", &workers.to_string()])
+        .args(["--each", &number.to_string(), "--at-once", &at_once.to_string()])
         .args(rest)
         // It ends when this pipe is closed.
         .stdin(Stdio::piped())

@@ -115,7 +115,7 @@ def run(
     chunk : int or sequence of int, optional
         Voxels of a processing chunk along (z, y, x). Results do not depend on it.
     workers : int, optional
-        Threads. By default all cores. Results do not depend on it.
+        Threads. By default all cores, and fewer for small images. Results do not depend on it.
     memory : int or str, optional
         Budget for chunks in flight, not for all that an analysis takes: bytes, or a size such as ``"2G"``.
     progress : bool or callable, optional

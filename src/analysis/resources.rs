@@ -20,6 +20,10 @@ use super::footprint::Footprint;
 /// dataflow: 512 workers take a gigabyte and 18 seconds of processor time before they begin, 256 a quarter of that.
 const MOST_WORKERS: usize = 256;
 
+/// Voxels for which one more worker is started where no number was asked for. Of the 64 workers of a large machine, each takes
+/// 25 ms of processor time, in which it would thin some millions of voxels; but one that waits for a server takes none.
+const VOXELS_OF_WORKER: usize = 64 * 64 * 64;
+
 /// The resources of an analysis. Its results do not depend on them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -27,7 +31,7 @@ pub struct Resources {
     /// Voxels of a chunk: one number, or one for each axis of the image. By default the stored chunks, joined along x
     /// up to 256 voxels if that is faster.
     pub chunk: Option<Vec<usize>>,
-    /// Worker threads of each process. By default one for each core.
+    /// Worker threads of each process. By default one for each core, and fewer for images of less than 64³ voxels for each.
     pub workers: Option<usize>,
     /// Budget for chunks in flight in each process, in bytes. By default 256 MiB, and more if chunks need it.
     pub memory: Option<usize>,
@@ -38,6 +42,8 @@ pub struct Resources {
     pub processes: usize,
     /// How many of them are on this machine, and share its cores.
     pub on_this_machine: usize,
+    /// How many analyses share the cores of this machine.
+    pub at_once: usize,
     /// Whether a state is kept for later runs.
     pub keeps_state: bool,
 }
@@ -51,6 +57,7 @@ impl Default for Resources {
             process_memory: None,
             processes: 1,
             on_this_machine: 1,
+            at_once: 1,
             keeps_state: false,
         }
     }
@@ -83,11 +90,19 @@ pub(super) struct Allotted {
 }
 
 impl Resources {
+    /// The number of workers of each process where none was asked for. An image whose state is kept may grow.
+    fn usual_workers(&self, cores: usize, shape: [usize; 3]) -> usize {
+        let share = cores / self.on_this_machine.max(1) / self.at_once.max(1);
+        let voxels = shape.into_iter().fold(1, usize::saturating_mul);
+        let of_use = voxels.div_ceil(VOXELS_OF_WORKER).div_ceil(self.processes.max(1));
+        if self.keeps_state { share.max(1) } else { share.min(of_use).max(1) }
+    }
+
     /// The grid of an image, and the resources for its chunks.
     pub(super) fn allot(&self, source: &dyn Source, settled: &Settled) -> Result<(Grid, Allotted)> {
         let image = source.description();
         let workers = match self.workers {
-            None => (workers(None)? / self.on_this_machine.max(1)).max(1),
+            None => self.usual_workers(workers(None)?, image.shape),
             asked => workers(asked)?,
         };
         if workers * self.on_this_machine > MOST_WORKERS {
@@ -261,6 +276,24 @@ mod tests {
         assert_eq!(wide([64, 64, 100], [1000; 3], 3, 8), [64, 64, 200]);
         assert_eq!(wide([1, 512, 512], [1, 9000, 9000], 2, 2), [1, 512, 512]);
         assert_eq!(wide([64, 64, 300], [1000; 3], 3, 2), [64, 64, 300]);
+    }
+
+    #[test]
+    fn an_image_has_a_worker_for_each_core_unless_it_is_small() {
+        let usual = |processes, at_once, shape| {
+            let resources = Resources { processes, on_this_machine: processes, at_once, ..Resources::default() };
+            resources.usual_workers(64, shape)
+        };
+        assert_eq!(
+            [[512; 3], [256; 3], [128; 3], [1, 700, 700], [0; 3]].map(|shape| usual(1, 1, shape)),
+            [64, 64, 8, 2, 1]
+        );
+        assert_eq!(
+            [(1, 4), (2, 1), (2, 4), (1, 100)].map(|(processes, at_once)| usual(processes, at_once, [512; 3])),
+            [16, 32, 8, 1]
+        );
+        assert_eq!(usual(4, 1, [128; 3]), 2);
+        assert_eq!(Resources { keeps_state: true, ..Resources::default() }.usual_workers(64, [64; 3]), 64);
     }
 
     #[test]

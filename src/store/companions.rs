@@ -117,8 +117,9 @@ impl Source for Accompanied {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let (mask, atlas) = (self.companions.mask.as_deref(), self.companions.atlas.as_ref());
-        let others = [(mask, "mask"), (atlas.map(|atlas| &*atlas.source), "atlas")];
+        let Companions { mask, atlas, intensity } = &self.companions;
+        let atlas = atlas.as_ref().map(|atlas| &*atlas.source);
+        let others = [(mask.as_deref(), "mask"), (atlas, "atlas"), (intensity.as_deref(), "image of intensities")];
         let of_others = others.into_iter().filter_map(|(other, what)| another_voxel_size(&*self.image, other?, what));
         self.image.warnings().into_iter().chain(of_others).collect()
     }
@@ -210,9 +211,10 @@ mod tests {
     use ndarray::Array3;
 
     use super::*;
-    use crate::chunk::Voxels;
-    use crate::store::RegionView;
+    use crate::chunk::{Dtype, Voxels};
     use crate::store::memory::MemorySource;
+    use crate::store::provided::ProvidedSource;
+    use crate::store::{OpenOptions, RegionView};
 
     fn boxed(values: Array3<u8>) -> Box<dyn Source> {
         Box::new(MemorySource::of(Voxels::U8(values), 3))
@@ -253,5 +255,24 @@ mod tests {
         assert_eq!(error.kind(), Kind::Data);
         let text = error.to_string();
         assert!(text.contains("lung.npy") && text.contains("4 x 5 x 7") && text.contains("4 x 5 x 6"), "{text}");
+    }
+
+    #[test]
+    fn every_companion_with_another_size_of_a_voxel_is_named() {
+        let of = |name: &str, spacing: &[f64]| -> Box<dyn Source> {
+            let description = Description::new(name, [4, 5, 6], 3, Dtype::U8);
+            let source = ProvidedSource::new(description, |region| Ok(Voxels::filled(Dtype::U8, region.shape(), 1.0)));
+            let options = OpenOptions { spacing: Some(spacing.to_vec()), ..OpenOptions::default() };
+            Box::new(source.with_options(&options).unwrap())
+        };
+        let with = |spacing: &[f64]| {
+            let image = Accompanied::new(of("image", &[2.0, 1.0, 1.0])).with_mask(of("lung", spacing)).unwrap();
+            image.with_intensity(of("raw", spacing)).unwrap().warnings()
+        };
+        assert_eq!(with(&[2.0, 1.0, 1.0]), Vec::<String>::new());
+        let warnings = with(&[2.0, 0.5, 0.5]);
+        let words = ["lung: a voxel of the mask is 2 x 0.5 x 0.5", "raw: a voxel of the image of intensities is"];
+        let are_named = warnings.iter().zip(words).all(|(warning, words)| warning.starts_with(words));
+        assert!(are_named && warnings.len() == 2, "{warnings:?}");
     }
 }
