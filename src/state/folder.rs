@@ -20,7 +20,7 @@ use crate::store::file::{WRITING, named, read_failed, replace_below, replace_for
 
 const MANIFEST: &str = "state.json";
 /// The program's file about the outputs that it made from the state.
-const OUTPUTS: &str = "outputs.json";
+pub(super) const OUTPUTS: &str = "outputs.json";
 /// The file that tells from what they were made: see `index`.
 pub(super) const INDEX: &str = "index";
 /// The file that tells of all chunks: see `digest`.

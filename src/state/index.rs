@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_64;
 
 use super::encoding::{Loaded, Reason};
-use super::folder::{DIGEST, INDEX};
+use super::folder::{DIGEST, INDEX, OUTPUTS};
 use super::locks::{LOCK, Locks, MEMBERS, RUN};
 use crate::error::Result;
 use crate::store::disk;
-use crate::store::file::{read_failed, replace};
+use crate::store::file::{WRITING, read_failed, replace};
 use crate::store::file_states::states_below;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"ANABRIDX");
@@ -58,7 +58,11 @@ impl Index {
     /// # Errors
     /// Of kind `Io` if the folder cannot be listed.
     pub fn records_of(state: &Path) -> Result<Option<u64>> {
-        states_below(state, &[LOCK, MEMBERS, RUN, INDEX, DIGEST]).map_err(|error| read_failed(&error).at(state))
+        // A killed run may leave what it was writing, which is replaced some time later.
+        let unfinished = [RUN, OUTPUTS, INDEX, DIGEST].map(|name| format!("{name}{WRITING}"));
+        let but: Vec<&str> =
+            [LOCK, MEMBERS, RUN, INDEX, DIGEST].into_iter().chain(unfinished.iter().map(String::as_str)).collect();
+        states_below(state, &but).map_err(|error| read_failed(&error).at(state))
     }
 
     /// Writes the index of a state, which the caller holds.
@@ -184,6 +188,8 @@ mod tests {
         fs::create_dir_all(state.join("masks/0")).unwrap();
         fs::write(state.join("masks/0/0.0"), "a record").unwrap();
         let records = Index::records_of(&state).unwrap().unwrap();
+        fs::write(state.join("index.writing"), "of a killed run").unwrap();
+        assert_eq!(Index::records_of(&state).unwrap(), Some(records));
         Index { records, ..INDEX_OF_TEST }.write(&state).unwrap();
         let held = HeldIndex::take(&state).unwrap().valid().unwrap();
         assert!(held.index().epoch == 5 && held.fits_records().unwrap());

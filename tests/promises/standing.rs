@@ -339,6 +339,10 @@ fn a_run_that_leaves_its_outputs_may_be_killed_too() {
     let started = Instant::now();
     assert!(stands(&scene, &[]));
     let short = started.elapsed();
+    // What is left by one that is killed while it writes the index.
+    fs::write(scene.path("state/index.writing"), "half of an index").expect("a writable folder");
+    scene.put([0, 1, 2], |p| at(&image, p.map(|n| (n + 6) % 24)));
+    assert!(!stands(&scene, &[]) && stands(&scene, &[]));
     for kill in 0..6usize {
         // Killed in a run that has something to do, or nothing.
         let longest = if kill % 2 == 0 { short } else { usual };
