@@ -186,9 +186,9 @@ impl Window {
         state.last_layer = if state.last_layer == i64::MAX { last } else { state.last_layer };
     }
 
-    /// Admits layers up to one.
+    /// Admits layers up to one. Those that were admitted before stay so: what another process has sent may come late.
     pub(super) fn admit_layers(&self, last: i64) {
-        self.change(|state| state.last_layer = last);
+        self.change(|state| state.last_layer = state.last_layer.max(last));
     }
 
     /// The next rank that [`Window::take`] hands out.
@@ -291,8 +291,10 @@ mod tests {
         window.clone().limit_layers(-3);
         window.limit_layers(5);
         assert!(window.admits_layer(-3) && !window.admits_layer(-2));
-        window.admit_layers(-2);
-        assert!(window.admits_layer(-2) && !window.admits_layer(-1));
+        for last in [-2, -3] {
+            window.admit_layers(last);
+            assert!(window.admits_layer(-2) && !window.admits_layer(-1));
+        }
     }
 
     #[test]
