@@ -301,7 +301,10 @@ impl Analysis {
         warnings.extend(regions.into_iter().flat_map(warnings::of_regions));
         let parameters = self.settled.described(self.source.description(), results.threshold, self.is_of_tiles());
         let mut summary = Summary::new(parameters, &totals, &results.statistics);
-        warnings.extend(results.unpruned_loops.and_then(|before| warnings::of_pruning(before, summary.loops)));
+        let fills = self.settled.filters.iter().any(|filter| filter.fills());
+        let has_cavities = self.source.description().dimensions == 3 && !fills;
+        let loops = results.unpruned_loops.map(|before| [before, summary.loops]);
+        warnings.extend(loops.and_then(|loops| warnings::of_pruning(loops, has_cavities)));
         (summary.warnings, summary.labels) = (warnings, labels);
         if let Some(arrival) = &results.arrival {
             let (units, missing) = (arrival.units(), arrival.missing());

@@ -61,10 +61,13 @@ fn of_paths(unknown: u64) -> Option<String> {
     (unknown > 0).then(|| format!("{unknown} {text}"))
 }
 
-/// The warning about loops that pruning has made or opened.
-pub(super) fn of_pruning(before: i64, after: i64) -> Option<String> {
-    let why = "thinning has left closed shells around cavities, on whose surface loops mean nothing; --fill-holes fills cavities";
-    (before != after).then(|| format!("there were {before} loops before pruning, and are {after} now: {why}"))
+/// The warning about loops that pruning has made or opened, before and after, where cavities may be left or not.
+pub(super) fn of_pruning([before, after]: [i64; 2], has_cavities: bool) -> Option<String> {
+    let of_cavities = "thinning leaves closed shells around cavities, on whose surface loops mean nothing (--fill-holes fills them), and ";
+    let of_cavities = if has_cavities { of_cavities } else { "" };
+    let why = "a voxel that closes a small loop in a crowded junction may go as a side branch";
+    (before != after)
+        .then(|| format!("there were {before} loops before pruning, and are {after} now: {of_cavities}{why}"))
 }
 
 /// The warnings about regions that may not be those that were meant.
@@ -263,9 +266,12 @@ mod tests {
 
     #[test]
     fn loops_that_pruning_has_made_are_told() {
-        assert_eq!(of_pruning(3, 3), None);
-        let text = of_pruning(0, 4).unwrap();
-        assert!(text.starts_with("there were 0 loops before pruning, and are 4 now") && text.contains("--fill-holes"));
+        assert_eq!(of_pruning([3, 3], true), None);
+        for has_cavities in [true, false] {
+            let text = of_pruning([0, 4], has_cavities).unwrap();
+            assert!(text.starts_with("there were 0 loops before pruning, and are 4 now"));
+            assert_eq!(text.contains("--fill-holes"), has_cavities);
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! there to a tip and are shorter than the limit; but two ends of branches stay at the voxel, with the longest of the
 //! short ones if necessary. Then, in raster order, it deletes the voxels of these junctions that are simple and not
 //! endpoints, so that edges that the forest of the junction had dropped do not come back as loops. Rounds continue
-//! until one removes nothing. Loops, components and the Euler number do not change, and pruning a pruned skeleton
-//! changes nothing. But a closed shell, which thinning leaves around a cavity, is no network of lines: how many loops its
-//! graph has is up to the edges that the forest keeps, and may change.
+//! until one removes nothing. Components do not change, and pruning a pruned skeleton changes nothing. Nor do loops, with two
+//! exceptions. A closed shell, which thinning leaves around a cavity, is no network of lines: how many loops its
+//! graph has is up to the edges that the forest keeps, and may change. And a voxel that closes a small loop in a crowded
+//! junction may be a tip in the junction's forest, and go as one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -53,7 +54,8 @@ impl Pruning {
 pub struct Pruned {
     /// For each voxel, whether it stays.
     pub kept: Vec<bool>,
-    /// Independent loops of the branches before. There are as many afterwards, unless there are closed shells.
+    /// Independent loops of the branches before. There are as many afterwards, with the exceptions
+    /// named at the top of this module.
     pub loops: i64,
 }
 

@@ -57,6 +57,14 @@ pub(super) fn settle(table: &TileTable, tiles: &[(&TileRow, &Description)], opti
     let divisor = divisors(table, &mut settled).map_err(|error| error.at(&table.path))?;
     let mut warnings: Vec<String> =
         settled.warning.iter().map(|warning| format!("{}: {warning}", table.path.display())).collect();
+    let of_options = PixelSize { size: settled.spacing.0.map(Some), unit: settled.unit.clone() };
+    if table.was_divided && options.spacing.is_some() && of_options.agrees(&table.pixel_size, axes.clone()).is_none() {
+        let (path, size) = (table.path.display(), table.pixel_size.text(axes.clone()));
+        warnings.push(format!(
+            "{path}: its positions were divided by its own pixel_size, {size}, and not by --spacing; leave that column out if \
+             they are true lengths"
+        ));
+    }
     let silent: Vec<_> = tiles.iter().filter(|tile| said(tile).is_none()).collect();
     if let (true, None, [(row, _), ..]) = (of_tiles, &options.spacing, &silent[..]) {
         let (path, count) = (table.path.display(), silent.len());

@@ -45,6 +45,8 @@ pub struct TileTable {
     pub rows: Vec<TileRow>,
     /// Unit of offsets along (z, y, x), after division by the pixel sizes of the table.
     pub(super) along: [Along; 3],
+    /// Whether positions were lengths and were divided by the pixel size of the table.
+    pub(super) was_divided: bool,
     /// Warnings about the table, each a sentence without a full stop.
     pub(super) warnings: Vec<String>,
     /// Time of the last change of the table itself, if known.
@@ -128,7 +130,8 @@ impl TileTable {
         });
         let (path, form, warnings) = (path.to_owned(), TableForm::Columns, unused.into_iter().collect());
         let dimensions = columns.dimensions;
-        let mut table = TileTable { path, form, dimensions, pixel_size, rows, along, warnings, changed: None };
+        let mut table =
+            TileTable { path, form, dimensions, pixel_size, rows, along, was_divided: false, warnings, changed: None };
         table.divide()?;
         Ok(table)
     }
@@ -148,6 +151,7 @@ impl TileTable {
             pixel_size: PixelSize::default(),
             rows: rows.collect(),
             along: [Along::Pixels; 3],
+            was_divided: false,
             warnings: Vec::new(),
             changed: None,
         })
@@ -162,6 +166,7 @@ impl TileTable {
             {
                 *divisor = found;
                 self.along[axis] = Along::Pixels;
+                self.was_divided = true;
             }
         }
         let folder = self.path.parent().unwrap_or(Path::new(""));

@@ -87,6 +87,12 @@ fn what_is_given_comes_first() {
     assert_eq!(found(&silent, &given), ([1, 8, 12], micrometers(2.0, 2.0).0, micrometers(2.0, 2.0).1));
     let wrong = scan("path,y,x,pixel_size", ["0,0,4", "4,8,4"], [&both, &size("9", "9", "mm")]);
     assert_eq!(found(&wrong, &given).0, [1, 7, 10]);
+    let warned = |size: f64| {
+        let given = OpenOptions { spacing: Some(vec![size]), ..OpenOptions::default() };
+        let warnings = open(&wrong.table(), &given).unwrap().warnings();
+        warnings.iter().any(|warning| warning.contains("divided by its own pixel_size, 4 x 4, and not by --spacing"))
+    };
+    assert_eq!([2.0, 4.0].map(warned), [true, false]);
 }
 
 #[test]
