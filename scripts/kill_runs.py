@@ -6,7 +6,7 @@
 
 The run is started again after each kill, until it ends by itself; then it begins anew, until there were as many kills. Prints how
 much work was done again for each kill: the CPU time of all parts of a run, against that of one with a checkpoint that is not
-killed; and beside it what the checkpoint itself costs, against a run without one.
+killed; and beside it what the checkpoint itself costs, against a run without one. With `--state`, of the first run with a state.
 """
 
 import argparse
@@ -47,30 +47,35 @@ def main():
     parser.add_argument("--program", default="target/release/anabranch")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--state", action="store_true", help="kill runs with a state, and not with a checkpoint")
     arguments, options = parser.parse_known_args()
     drawn = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         whole, out, kept = (Path(folder) / name for name in ("whole", "out", "kept"))
         run = [arguments.image, "--workers", "2", *options]
+        keep = ["-o", str(out), "--state" if arguments.state else "--checkpoint", str(kept)]
         plain, keeping, usual = [], [], []
         for _ in range(3):
             shutil.rmtree(whole, ignore_errors=True)
             code, cpu = ended(start(arguments.program, [*run, "-o", str(whole)]))
             assert code == 0, "the run fails without a kill"
             plain.append(cpu)
-            shutil.rmtree(out, ignore_errors=True)
+            for folder_of_run in (out, kept):
+                shutil.rmtree(folder_of_run, ignore_errors=True)
             began = time.time()
-            code, cpu = ended(start(arguments.program, [*run, "-o", str(out), "--checkpoint", str(kept)]))
+            code, cpu = ended(start(arguments.program, [*run, *keep]))
             assert code == 0 and not differ(whole, out), "the run with a checkpoint differs"
             keeping.append(cpu), usual.append(time.time() - began)
         plain, keeping, usual = (statistics.median(times) for times in (plain, keeping, usual))
-        print(f"CPU time {plain:.2f} s; with a checkpoint {keeping:.2f} s, {keeping / plain - 1:+.1%}; it takes {usual:.2f} s")
+        what = "state" if arguments.state else "checkpoint"
+        print(f"CPU time {plain:.2f} s; with a {what} {keeping:.2f} s, {keeping / plain - 1:+.1%}; it takes {usual:.2f} s")
         kills, again = 0, []
         while kills < arguments.kills:
-            shutil.rmtree(out)
+            for folder_of_run in (out, kept):
+                shutil.rmtree(folder_of_run, ignore_errors=True)
             spent, killed = 0.0, 0
             while True:
-                process = start(arguments.program, [*run, "-o", str(out), "--checkpoint", str(kept)])
+                process = start(arguments.program, [*run, *keep])
                 moment = drawn.uniform(0, usual)
                 if kills < arguments.kills:
                     # Not waited for, so that its CPU time can be read afterwards; one that has ended feels nothing.
@@ -84,7 +89,8 @@ def main():
                 assert code < 0, f"exit code {code}"
                 kills, killed = kills + 1, killed + 1
             assert not differ(whole, out), f"other outputs after {killed} kills"
-            assert not kept.exists(), "the checkpoint is left"
+            assert arguments.state or not kept.exists(), "the checkpoint is left"
+            assert not (kept / "sweep").exists(), "what was kept of the thinning is left"
             if killed:
                 again.append((spent - keeping) / plain / killed)
                 print(f"{killed} kills: {spent:.2f} s of CPU time, {again[-1]:+.1%} for each")

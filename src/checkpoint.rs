@@ -15,6 +15,7 @@
 
 mod frames;
 mod journal;
+mod kept_sweep;
 mod locks;
 mod radii;
 mod snapshot;
@@ -30,6 +31,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 pub use self::journal::{Journal, KeptMask, ReadChunk, ReadChunks};
+pub use self::kept_sweep::KeptSweep;
 pub use self::radii::RadiiJournal;
 pub(crate) use self::snapshot::Rhythm;
 pub use self::snapshot::{SnapshotReader, SnapshotWriter};
@@ -289,6 +291,22 @@ impl Checkpoint {
         self.pace().snapshot.is_some()
     }
 
+    /// Whether the end of a sweep is kept.
+    pub(crate) fn keeps_end(&self) -> bool {
+        self.0.rhythm.keeps_short || self.has_snapshot() || self.is_due()
+    }
+
+    /// The same checkpoint, if all of its snapshot is as it was written.
+    ///
+    /// # Errors
+    /// `Io` or `Data` if it is not.
+    fn verified(self) -> Result<Checkpoint> {
+        if let Some(number) = self.pace().snapshot {
+            (0..self.0.owner.team.all()).try_for_each(|worker| frames::verify(self.snapshot_of(number, worker)))?;
+        }
+        Ok(self)
+    }
+
     /// What a worker of an earlier run held, if it has left a snapshot.
     ///
     /// # Errors
@@ -309,16 +327,7 @@ impl Checkpoint {
     /// # Errors
     /// `Io` or `Output` if it cannot be removed.
     pub fn remove(self) -> Result<()> {
-        let path = &self.0.path;
-        // Last of all whose it is, so that what a killed removal leaves is of use, or empty.
-        let mut names = entries(path)?;
-        names.retain(|name| is_ours(name));
-        names.sort_by_key(|name| (name == LOCK, name == OWNER));
-        for name in names {
-            remove(&path.join(name))?;
-        }
-        disk::remove_empty(path);
-        Ok(())
+        remove_files(&self.0.path)
     }
 
     fn journal_of(&self, worker: usize) -> PathBuf {
@@ -332,6 +341,19 @@ impl Checkpoint {
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.0.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Removes the files of a checkpoint, and the folder unless it holds something else.
+fn remove_files(path: &Path) -> Result<()> {
+    // Last of all whose it is, so that what a killed removal leaves is of use, or empty.
+    let mut names = entries(path)?;
+    names.retain(|name| is_ours(name));
+    names.sort_by_key(|name| (name == LOCK, name == OWNER));
+    for name in names {
+        remove(&path.join(name))?;
+    }
+    disk::remove_empty(path);
+    Ok(())
 }
 
 fn remove(file: &Path) -> Result<()> {

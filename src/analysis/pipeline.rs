@@ -375,7 +375,7 @@ fn analyse(
         let (masks, found) = find(masks, foreground.clone(), object_plan, values.clone(), known, failure.clone());
         let planes = analysis.allotted.planes.map(|planes| planes / analysis.allotted.workers);
         let attic = Some(Arc::clone(store.attic()));
-        let provisions = Provisions { inflow, checkpoint: kept.cloned(), attic, planes };
+        let provisions = Provisions { inflow, checkpoint: kept.cloned(), first: None, attic, planes };
         let masks = masks.thin_masks(thinning_plan, provisions, watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);

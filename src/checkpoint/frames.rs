@@ -205,6 +205,15 @@ impl FrameReader {
     }
 }
 
+/// Reads all frames of a file, of which there is at least one.
+pub(super) fn verify(path: PathBuf) -> Result<()> {
+    let mut frames = FrameReader::open(path.clone())?.ok_or_else(|| damaged().at(&path))?;
+    while let Some(frame) = frames.next()? {
+        frames.body(frame)?;
+    }
+    if frames.at > 0 && frames.at == frames.length { Ok(()) } else { Err(frames.damaged()) }
+}
+
 /// The error of a checkpoint that is not as it was written.
 pub(super) fn damaged() -> Error {
     Error::data("is damaged; remove the folder of the checkpoint, and run again from the beginning")

@@ -19,11 +19,16 @@ pub(crate) struct Rhythm {
     pub(crate) pause: Duration,
     /// The least time between two, for each second that one takes.
     pub(crate) rest: u32,
+    /// Whether the end of a sweep is kept that has ended before the first snapshot was due.
+    pub(crate) keeps_short: bool,
 }
 
 impl Rhythm {
     /// The rhythm of runs: snapshots take at most a twentieth of the time.
-    pub(crate) const USUAL: Rhythm = Rhythm { pause: Duration::from_millis(500), rest: 20 };
+    pub(crate) const USUAL: Rhythm = Rhythm { pause: Duration::from_millis(500), rest: 20, keeps_short: true };
+
+    /// The rhythm of states, whose first sweep is kept if it takes long.
+    pub(crate) const OF_STATES: Rhythm = Rhythm { pause: Duration::from_secs(5), rest: 20, keeps_short: false };
 }
 
 /// Writes what one worker holds.

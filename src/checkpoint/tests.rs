@@ -243,3 +243,39 @@ fn other_processes_join_what_the_first_has_found() {
     first.remove().unwrap();
     assert!(!path.exists());
 }
+
+#[test]
+fn a_sweep_of_the_same_masks_and_workers_goes_on_and_any_other_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sweep");
+    let begin = |workers| KeptSweep::new(path.clone(), workers);
+    let keep = |sweep: &KeptSweep| {
+        let checkpoint = sweep.of_masks(7).unwrap();
+        for worker in [1, 0] {
+            let mut writer = checkpoint.begin_snapshot(checkpoint.next_snapshot(), worker).unwrap();
+            writer.save(&worker).unwrap();
+            checkpoint.end_snapshot(writer).unwrap();
+        }
+    };
+    let goes_on = |sweep: &KeptSweep, masks| sweep.of_masks(masks).unwrap().has_snapshot();
+    keep(&begin(2));
+    assert!(goes_on(&begin(2), 7) && !goes_on(&begin(2), 8) && !goes_on(&begin(2), 7), "other masks");
+    keep(&begin(2));
+    assert!(!goes_on(&begin(1), 7), "other workers");
+    keep(&begin(2));
+    let file = path.join("sweep.0.1");
+    let whole = std::fs::read(&file).unwrap();
+    for bytes in [&whole[..whole.len() - 1], &[&whole[..], &[0]].concat(), &[]] {
+        begin(2).remove();
+        keep(&begin(2));
+        std::fs::write(&file, bytes).unwrap();
+        assert!(!goes_on(&begin(2), 7), "{} bytes", bytes.len());
+    }
+    let sweep = begin(2);
+    keep(&sweep);
+    sweep.remove();
+    assert!(sweep.of_masks(7).is_none() && !path.exists());
+    // Where nothing can be kept, nothing fails.
+    std::fs::write(&path, "a file").unwrap();
+    assert!(begin(2).of_masks(7).is_none());
+}

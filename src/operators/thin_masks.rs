@@ -19,7 +19,7 @@ pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
     /// A volume is thinned by planes ([`ThinPlanes`]) if the method has six directions, and there are enough planes for all
     /// workers: faster than by chunks, and where `provisions` have an inflow only the planes that are awake are held; without
     /// one, planes wait until all chunks have come. With `keep`, these are the first masks that come ([`ThinFirst`]); later
-    /// changes are thinned by chunks, for which provisions are of no use.
+    /// changes are thinned by chunks; of the provisions, [`Provisions::first`] is of use then.
     /// [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
     fn thin_masks(
         self,
@@ -43,7 +43,8 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
         let chunks = || provisions.inflow.as_ref().map_or(&Selection::All, |inflow| &inflow.chunks).count(&grid);
         match method.retest_by_planes().filter(|_| keep || suits(&grid, chunks(), self.scope().peers())) {
             Some(retest) if keep => {
-                self.thin_first(grid, retest, watch.clone(), failure.clone()).thin(plan, watch, failure)
+                let first = self.thin_first(grid, retest, provisions.first, watch.clone(), failure.clone());
+                first.thin(plan, watch, failure)
             }
             Some(retest) => self.thin_planes(grid, retest, provisions, watch, failure),
             None => self.thin(plan, watch, failure),

@@ -49,6 +49,7 @@ pub use self::provisions::{Inflow, Provisions};
 pub(crate) use self::suited::suits;
 use super::failure::Failure;
 use super::thin::WatchThinning;
+use crate::checkpoint::KeptSweep;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::change::Change;
@@ -90,7 +91,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let Provisions { inflow, checkpoint, attic, planes } = provisions;
+        let Provisions { inflow, checkpoint, attic, planes, .. } = provisions;
         let errand = Errand { index, peers, in_process: grid.workers_of_process(peers), retest, keeps: false, planes };
         let kept = checkpoint.map(|checkpoint| (checkpoint, failure.clone()));
         let crew = Crew::new(grid, errand, inflow, kept, attic);
@@ -108,15 +109,32 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
     /// around the chunks with foreground is thinned. Times are processed in order, each when it is complete. The method is
     /// that of what follows, with six directions: Lee's or the homotopic one, as `retest` says. Once `failure` has an error,
     /// all workers stop, and nothing more comes out.
-    fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self;
+    ///
+    /// The sweep is kept in `kept`, if there is one, for workers of one process; it stays there until the caller removes it.
+    fn thin_first(
+        self,
+        grid: Grid,
+        retest: Retest,
+        kept: Option<KeptSweep>,
+        watch: impl WatchThinning + 'static,
+        failure: Failure,
+    ) -> Self;
 }
 
 impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
-    fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
+    fn thin_first(
+        self,
+        grid: Grid,
+        retest: Retest,
+        kept: Option<KeptSweep>,
+        watch: impl WatchThinning + 'static,
+        failure: Failure,
+    ) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
         let in_process = grid.workers_of_process(peers);
         let errand = Errand { index, peers, in_process, retest, keeps: true, planes: None };
-        run(self, "ThinFirst", First::new(grid, errand), watch, failure)
+        let kept = kept.map(|kept| (kept, failure.clone()));
+        run(self, "ThinFirst", First::new(grid, errand, kept), watch, failure)
     }
 }
 

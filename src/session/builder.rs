@@ -15,6 +15,7 @@ use super::records::Keeping;
 use super::worker::work;
 use super::workforce::{Context, Reopen, serve};
 use super::{Beginning, Fed, FollowingSession, Follows, Session};
+use crate::checkpoint::KeptSweep;
 use crate::chunk::Dtype;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
@@ -353,7 +354,10 @@ impl<Kind> SessionBuilder<Kind> {
         let (table, labels) = (asked.objects, asked.object_labels);
         let (dimensions, filters_masks) = (self.dimensions, !filters.is_empty());
         let [recalls, recalls_of_thinning] = [Failure::default(), Failure::default()];
-        let keeping = folder.map(|folder| Keeping { folder, dimensions, filters_masks, recalls, recalls_of_thinning });
+        let sweep = folder.as_ref().filter(|_| processes == 1);
+        let sweep = sweep.map(|folder| KeptSweep::new(folder.sweep(), self.workers));
+        let keeping =
+            folder.map(|folder| Keeping { folder, dimensions, filters_masks, sweep, recalls, recalls_of_thinning });
         let objects = ObjectPlan { grid: canvas, connectivity, dimensions, table, labels };
         let progress = self.progress.clone();
         let links = KnownLinks::default();

@@ -15,6 +15,7 @@ use super::inner::Inner;
 use super::orders::Order;
 use super::plan::SessionPlan;
 use super::records::FoundMask;
+use crate::checkpoint::KeptSweep;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
@@ -155,11 +156,15 @@ impl Inner {
     /// Begins again with all records, after one of those that the digest names could not be used.
     pub(super) fn start_over(&mut self) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        for error in kept.take_recalls() {
-            tracing::info!("the digest of the state is of no use: {error}");
+        let (errors, path) = (kept.take_recalls(), kept.keeping.folder.path().display());
+        if kept.keeping.folder.relies_on_digest() {
+            errors.iter().for_each(|error| tracing::info!("the digest of the state is of no use: {error}"));
+            kept.warnings.push(format!("{path}: the digest {}: all records are read instead", Reason::OtherRecords));
+        } else {
+            let thinned_again = |error| format!("{path}: the thinning was not kept, and begins again: {error}");
+            kept.warnings.extend(errors.first().map(thinned_again));
         }
-        let path = kept.keeping.folder.path().display();
-        kept.warnings.push(format!("{path}: the digest {}: all records are read instead", Reason::OtherRecords));
+        kept.keeping.sweep.iter().for_each(KeptSweep::remove);
         kept.keeping.folder.discard();
         kept.keeping.folder.rely_on_records();
         kept.start_over(self.grid.bounds());

@@ -8,6 +8,7 @@ use super::following::Following;
 use super::inner::Inner;
 use super::kept::KeptState;
 use super::orders::Order;
+use crate::checkpoint::KeptSweep;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::state::{Loaded, Seen, verify};
@@ -98,7 +99,9 @@ impl Inner {
         if let Some(error) = failed(&self.workforce.ask(Order::Place)?) {
             return Err(error);
         }
-        kept.keeping.folder.commit(self.coming.number + 1)
+        kept.keeping.folder.commit(self.coming.number + 1)?;
+        kept.keeping.sweep.iter().for_each(KeptSweep::remove);
+        Ok(())
     }
 }
 

@@ -110,13 +110,15 @@ pub(super) fn thinning(
     let watch =
         Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some(), progress: Arc::clone(&plan.progress) };
     let gathered = Rc::clone(thinned);
-    // Nothing can fail here but reading what an earlier session has thinned.
+    // Nothing can fail here but reading what an earlier session has thinned, and keeping what this one does.
     let failure = plan.keeping.as_ref().map(|keeping| keeping.recalls_of_thinning.clone()).unwrap_or_default();
+    let first = plan.keeping.as_ref().and_then(|keeping| keeping.sweep.clone());
+    let provisions = Provisions { first, ..Provisions::default() };
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
         masks
-            .thin_masks(plan, Provisions::default(), watch, failure)
+            .thin_masks(plan, provisions, watch, failure)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
                 move |input, _| {
                     input.for_each(|_, masks| {

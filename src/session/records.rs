@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::new_mask::{Findings, NewMask};
 use super::reading::{ChunksRead, Reading};
+use crate::checkpoint::KeptSweep;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
@@ -33,6 +34,8 @@ pub(super) struct Keeping {
     pub(super) dimensions: usize,
     /// Whether masks are filtered before they are thinned.
     pub(super) filters_masks: bool,
+    /// Where the first sweep is kept until the records are in place; not in several processes.
+    pub(super) sweep: Option<KeptSweep>,
     /// The records that the digest names and that could not be used.
     pub(super) recalls: Failure,
     /// Those of them that thinning needed, which all workers then end.

@@ -26,6 +26,8 @@ pub(super) const INDEX: &str = "index";
 /// The file that tells of all chunks: see `digest`.
 pub(super) const DIGEST: &str = "digest";
 /// Suffix of the file of a record that is staged until the end of its epoch.
+/// The folder of what is kept of the first sweep.
+pub(super) const SWEEP: &str = "sweep";
 const STAGED: &str = ".staged";
 
 /// The state of an analysis on disk. No other run can open it until the last clone is dropped.
@@ -114,6 +116,12 @@ impl StateFolder {
     }
 
     /// What its records depend on.
+    /// Path of the folder for what is kept of the first sweep.
+    pub fn sweep(&self) -> PathBuf {
+        self.0.path.join(SWEEP)
+    }
+
+    /// What records depend on.
     pub(super) fn parameters(&self) -> &Dependencies {
         &self.0.parameters
     }
@@ -452,7 +460,7 @@ fn foreign(path: &Path, parameters: &Dependencies) -> Result<Option<String>> {
     let begun = format!("{RUN}{WRITING}");
     let indexing = format!("{INDEX}{WRITING}");
     let digesting = format!("{DIGEST}{WRITING}");
-    let known = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, INDEX, DIGEST];
+    let known = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, INDEX, DIGEST, SWEEP];
     let files = [&known[..], &[&unfinished, &noting, &begun, &indexing, &digesting]].concat();
     for name in &names {
         let known = files.contains(&name.as_str()) || is_of_records(name);

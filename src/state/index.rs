@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_64;
 
 use super::encoding::{Loaded, Reason};
-use super::folder::{DIGEST, INDEX, OUTPUTS};
+use super::folder::{DIGEST, INDEX, OUTPUTS, SWEEP};
 use super::locks::{LOCK, Locks, MEMBERS, RUN};
 use crate::error::Result;
 use crate::store::disk;
@@ -60,8 +60,10 @@ impl Index {
     pub fn records_of(state: &Path) -> Result<Option<u64>> {
         // A killed run may leave what it was writing, which is replaced some time later.
         let unfinished = [RUN, OUTPUTS, INDEX, DIGEST].map(|name| format!("{name}{WRITING}"));
-        let but: Vec<&str> =
-            [LOCK, MEMBERS, RUN, INDEX, DIGEST].into_iter().chain(unfinished.iter().map(String::as_str)).collect();
+        let but: Vec<&str> = [LOCK, MEMBERS, RUN, INDEX, DIGEST, SWEEP]
+            .into_iter()
+            .chain(unfinished.iter().map(String::as_str))
+            .collect();
         states_below(state, &but).map_err(|error| read_failed(&error).at(state))
     }
 

@@ -49,6 +49,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "table",
             "progress",
             "state",
+            "checkpoint",
             "operators",
             "cluster",
         ],

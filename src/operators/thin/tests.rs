@@ -1,12 +1,14 @@
 //! Thinning by any chunks and workers, and after any edits, against thinning in one piece.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use timely::CommunicationConfig as Communication;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
+use crate::checkpoint::{KeptSweep, Rhythm};
 use crate::error::Error;
 use crate::kernel::mask::Layout;
 use crate::kernel::thin::lee::Retest;
@@ -126,18 +128,52 @@ struct Kept {
     by_planes: bool,
 }
 
+/// When a run is killed whose first sweep is kept.
+#[derive(Clone, Copy, Debug)]
+enum Killed {
+    InRound(u64),
+    /// When the first thinned chunk comes out.
+    AtTheEnd,
+    Never,
+}
+
+/// A first sweep that is kept.
+#[derive(Clone)]
+struct Sweeping {
+    sweep: KeptSweep,
+    killed: Killed,
+    failure: Failure,
+}
+
+impl Sweeping {
+    fn new(sweep: &KeptSweep, killed: Killed) -> Sweeping {
+        Sweeping { sweep: sweep.clone(), killed, failure: Failure::default() }
+    }
+
+    fn kill_if(&self, dies: impl Fn(Killed) -> bool) {
+        if dies(self.killed) {
+            self.failure.report(Error::internal("killed"));
+        }
+    }
+}
+
 /// Notes what is kept of the chunks of an epoch.
 struct Note {
     epoch: usize,
     kept: Arc<Mutex<Kept>>,
+    sweeping: Option<Sweeping>,
 }
 
 impl WatchThinning for Note {
     fn round(&mut self, counts: &ThinningCounts) {
         self.kept.lock().unwrap().by_planes |= counts.by_planes;
+        if let Some(sweeping) = &self.sweeping {
+            sweeping.kill_if(|killed| matches!(killed, Killed::InRound(round) if counts.rounds >= round));
+        }
     }
 
     fn thinned(&mut self, chunk: ChunkId, initial: &Arc<Mask>, log: &Arc<SeamLog>) {
+        self.sweeping.iter().for_each(|sweeping| sweeping.kill_if(|killed| matches!(killed, Killed::AtTheEnd)));
         let mut kept = self.kept.lock().unwrap();
         *kept.taking_part.entry(self.epoch).or_default() += 1;
         kept.logs.insert((self.epoch, chunk), (Mask::clone(initial), SeamLog::clone(log)));
@@ -160,6 +196,18 @@ impl WatchThinning for SharedNote {
 
 /// All that is kept of a history of edits, whose first masks are thinned by planes where that does well, or by chunks.
 fn kept(grid: Grid, method: Method, volumes: &[Volume], by_planes: bool, how: Communication) -> Kept {
+    kept_with(None, grid, method, volumes, by_planes, how)
+}
+
+/// The same, where the first sweep may be kept.
+fn kept_with(
+    sweeping: Option<Sweeping>,
+    grid: Grid,
+    method: Method,
+    volumes: &[Volume],
+    by_planes: bool,
+    how: Communication,
+) -> Kept {
     let volumes = volumes.to_vec();
     let all: Arc<Mutex<Kept>> = Arc::default();
     let shared = Arc::clone(&all);
@@ -167,16 +215,20 @@ fn kept(grid: Grid, method: Method, volumes: &[Volume], by_planes: bool, how: Co
     let guards = timely::execute(config, move |worker| {
         let (index, peers) = (worker.index(), worker.peers());
         let (kept, canvas) = (Arc::clone(&shared), grid.with_bounds(Region::new(Voxel::MIN, Voxel::END)));
-        let note = SharedNote(std::rc::Rc::new(std::cell::RefCell::new(Note { epoch: 0, kept: Arc::clone(&kept) })));
+        let (sweeping, noted) = (sweeping.clone(), Arc::clone(&kept));
+        let failure = sweeping.as_ref().map(|sweeping| sweeping.failure.clone()).unwrap_or_default();
+        let sweep = sweeping.as_ref().map(|sweeping| sweeping.sweep.clone());
+        let note = Note { epoch: 0, kept: noted, sweeping };
+        let note = SharedNote(std::rc::Rc::new(std::cell::RefCell::new(note)));
         let (mut input, probe) = worker.dataflow::<usize, _, _>(|scope| {
             let (input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
             let retest = method.retest_by_planes().filter(|_| by_planes);
             let masks = match retest {
-                Some(retest) => masks.thin_first(canvas, retest, note.clone(), Failure::default()),
+                Some(retest) => masks.thin_first(canvas, retest, sweep, note.clone(), failure.clone()),
                 None => masks,
             };
             let (probe, _) = masks
-                .thin(ThinningPlan { grid: canvas, method, keep: true }, note.clone(), Failure::default())
+                .thin(ThinningPlan { grid: canvas, method, keep: true }, note.clone(), failure)
                 .inspect_core(move |event| {
                     let Ok((stamp, masks)) = event else { return };
                     let epoch = *stamp.expect_singleton();
@@ -388,6 +440,40 @@ proptest! {
             let by_planes = kept(grid, method, &volumes, true, how(workers));
             let by_chunks = kept(grid, method, &volumes, false, how(workers));
             prop_assert_eq!(by_planes, Kept { by_planes: true, ..by_chunks });
+        }
+    }
+
+    #[test]
+    fn a_first_sweep_that_was_killed_again_and_again_leaves_what_one_does_that_was_not(
+        shape in [40usize..90, 3usize..12, 3usize..12],
+        chunk in [1usize..20, 2usize..8, 2usize..8],
+        seed: u64,
+        density in 1u64..95,
+        workers in 1usize..4,
+        edits in 0usize..3,
+        rounds in prop::collection::vec(1u64..12, 0..4),
+    ) {
+        const ALWAYS: Rhythm = Rhythm { pause: Duration::ZERO, rest: 0, keeps_short: true };
+        const NEVER: Rhythm = Rhythm { pause: Duration::from_secs(3600), rest: 0, keeps_short: false };
+        let mut volumes = histories(shape, chunk, seed, density, edits);
+        let last = volumes[0].len() - 1;
+        (volumes[0][0], volumes[0][last]) = (true, true);
+        let grid = Grid::new(Region::of_shape(shape), chunk);
+        let folder = tempfile::tempdir().unwrap();
+        for method in in_space() {
+            let sweep = |rhythm| KeptSweep::with_rhythm(folder.path().join("sweep"), workers, rhythm);
+            let with = |sweeping: &Sweeping, volumes: &[Volume]| {
+                kept_with(Some(sweeping.clone()), grid, method, volumes, true, how(workers))
+            };
+            let kills = rounds.iter().map(|&round| Killed::InRound(round)).chain([Killed::AtTheEnd]);
+            for killed in kills {
+                with(&Sweeping::new(&sweep(ALWAYS), killed), &volumes[..1]);
+            }
+            let (sweep, whole) = (sweep(NEVER), kept(grid, method, &volumes, true, how(workers)));
+            prop_assert_eq!(with(&Sweeping::new(&sweep, Killed::Never), &volumes), whole);
+            prop_assert!(sweep.of_masks(0).is_some_and(|kept| kept.has_snapshot()), "it went on from what was kept");
+            sweep.remove();
+            prop_assert!(!folder.path().join("sweep").exists());
         }
     }
 }

@@ -94,8 +94,7 @@ impl Crew {
         }
         let keeping = kept.map(|(checkpoint, failure)| SweepKeeping::new(checkpoint, failure, index));
         let resumed = keeping.as_ref().and_then(|keeping| keeping.resume(&mut sweep));
-        let Resumed { standing, coming } = resumed.unwrap_or_default();
-        let Standing { next, messages } = standing;
+        let Resumed { standing: Standing { next, messages }, coming } = resumed.unwrap_or_default();
         let layers = Layers::new(grid, index, peers, inflow.as_ref().map(|inflow| &inflow.chunks), next);
         let layers = if keeps { layers.on_request() } else { layers };
         let crew = Crew {
@@ -221,7 +220,10 @@ impl Crew {
                 self.send_layers(post);
             }
             Content::Mark(number) => self.pass_mark(number, post),
-            Content::Wanted(worker) => self.keeping.iter_mut().for_each(|keeping| keeping.want(worker)),
+            Content::Wanted(worker) => {
+                let at_once = self.keeping.as_mut().and_then(|keeping| keeping.want(worker));
+                at_once.into_iter().for_each(|worker| post.send(worker, Content::Kept));
+            }
             Content::Kept => self.keeping.iter_mut().for_each(SweepKeeping::note_last),
             Content::Parked(worker, planes) => self.sweep.note_parked(worker, planes),
             Content::Thinned(planes) => self.thinned.push_back(planes),
@@ -446,13 +448,12 @@ impl Part for Crew {
             self.counts.thinned += 1;
         }
         let (layer, keeper) = (id.place()[0], self.layering.keeper(id.place()[0]));
-        if change.is_mask() && !self.layers.wants(layer) {
-            post.send(keeper, Content::Entered(id));
-            return;
-        }
-        let mask = change.mask();
-        if self.errand.keeps {
-            self.initial.extend(mask.iter().map(|mask| (id, Arc::clone(mask))));
+        let has_entered = change.is_mask() && !self.layers.wants(layer);
+        let mask = if has_entered && !self.errand.keeps { None } else { change.mask() };
+        let kept = mask.iter().filter(|_| self.errand.keeps);
+        self.initial.extend(kept.map(|mask| (id, Arc::clone(mask))));
+        if has_entered {
+            return post.send(keeper, Content::Entered(id));
         }
         let chunk = Content::Chunk(id, mask);
         post.send(keeper, if self.errand.is_near(keeper) { chunk } else { chunk.sent() });

@@ -1,15 +1,21 @@
 //! One worker's part in the thinning by planes of the first masks of a volume that is thinned by chunks later.
 
+use std::hash::{Hash, Hasher};
+
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
 
 use super::content;
 use super::crew::{Crew, Outcome};
 use super::errand::Errand;
 use super::part::{Letter, Part, Post};
 use super::suited::suits;
+use crate::checkpoint::KeptSweep;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::thin::change::{Change, Thinned};
+use crate::kernel::thin::lee::Retest;
+use crate::operators::failure::Failure;
 use crate::operators::thin::WatchThinning;
 use crate::space::{Position, Region};
 
@@ -31,25 +37,38 @@ pub(super) struct Survey {
     chunks: usize,
     /// A box around these chunks.
     bounds: Region,
+    /// A hash of the masks, if the sweep is kept.
+    masks: u64,
 }
 
 impl Survey {
     fn of_none() -> Survey {
-        Survey { workers: 0, are_masks: true, chunks: 0, bounds: Region::new([0; 3], [0; 3]) }
+        Survey { workers: 0, are_masks: true, chunks: 0, bounds: Region::new([0; 3], [0; 3]), masks: 0 }
     }
 
-    fn of_worker(grid: &Grid, changes: &[(ChunkId, Change)]) -> Survey {
+    fn of_worker(grid: &Grid, changes: &[(ChunkId, Change)], is_kept: bool) -> Survey {
         let mut survey = Survey { workers: 1, ..Survey::of_none() };
         for (id, change) in changes.iter().filter(|(_, change)| !matches!(change, Change::Gone)) {
             let (are_masks, bounds) = (change.is_mask(), grid.region(*id));
-            survey.add(&Survey { workers: 0, are_masks, chunks: 1, bounds });
+            let masks = if is_kept { hash_of(*id, change) } else { 0 };
+            survey.add(&Survey { workers: 0, are_masks, chunks: 1, bounds, masks });
         }
         survey
+    }
+
+    /// A hash of what the sweep follows from.
+    fn hash(&self, grid: &Grid, retest: Retest) -> u64 {
+        let mut hash = XxHash3_64::new();
+        let text = format!("{} {:?} {retest:?} {self:?}", env!("CARGO_PKG_VERSION"), grid.chunk_shape());
+        text.hash(&mut hash);
+        hash.finish()
     }
 
     fn add(&mut self, other: &Survey) {
         self.workers += other.workers;
         self.are_masks &= other.are_masks;
+        // In any order.
+        self.masks = self.masks.wrapping_add(other.masks);
         if self.chunks == 0 {
             self.bounds = other.bounds;
         } else if other.chunks > 0 {
@@ -61,10 +80,20 @@ impl Survey {
     }
 }
 
+/// A hash of a chunk's mask.
+fn hash_of(id: ChunkId, change: &Change) -> u64 {
+    let mut hash = XxHash3_64::new();
+    id.hash(&mut hash);
+    change.mask().map(|mask| mask.cut(&mask.layout().own)).hash(&mut hash);
+    hash.finish()
+}
+
 /// One worker's part, time after time.
 pub(super) struct First {
     grid: Grid,
     errand: Errand,
+    /// Where the sweep is kept, and where errors of that go.
+    kept: Option<(KeptSweep, Failure)>,
     /// Whether no chunk has come to any worker at earlier times.
     is_first: bool,
     changes: Vec<(ChunkId, Change)>,
@@ -76,9 +105,9 @@ pub(super) struct First {
 }
 
 impl First {
-    pub(super) fn new(grid: Grid, errand: Errand) -> First {
+    pub(super) fn new(grid: Grid, errand: Errand, kept: Option<(KeptSweep, Failure)>) -> First {
         let (changes, survey, early) = (Vec::new(), Survey::of_none(), Vec::new());
-        First { grid, errand, is_first: true, changes, is_complete: false, survey, crew: None, early }
+        First { grid, errand, kept, is_first: true, changes, is_complete: false, survey, crew: None, early }
     }
 
     /// Whether all changes have come, and the summaries of all workers if those are needed.
@@ -93,7 +122,9 @@ impl First {
         if !(chunks > 0 && are_masks && suits(&grid, chunks, self.errand.peers)) {
             return;
         }
-        let mut crew = Crew::new(grid, self.errand, None, None, None);
+        let hash = self.survey.hash(&self.grid, self.errand.retest);
+        let kept = self.kept.take().and_then(|(sweep, failure)| Some((sweep.of_masks(hash)?, failure)));
+        let mut crew = Crew::new(grid, self.errand, None, kept, None);
         let mut post = planes(post);
         for record in self.changes.extract_if(.., |(_, change)| change.is_mask()) {
             crew.take(record, &mut post);
@@ -124,7 +155,7 @@ impl Part for First {
 
     fn end(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
         if !std::mem::replace(&mut self.is_complete, true) && self.is_first {
-            let survey = Survey::of_worker(&self.grid, &self.changes);
+            let survey = Survey::of_worker(&self.grid, &self.changes, self.kept.is_some());
             (0..self.errand.peers).for_each(|to| post.send(to, Content::Survey(survey)));
         }
     }
@@ -161,7 +192,8 @@ impl Part for First {
     fn is_over(&mut self) -> bool {
         let is_over = self.is_surveyed() && self.crew.as_ref().is_none_or(Crew::has_finished);
         if is_over {
-            *self = First { is_first: self.is_first && self.survey.chunks == 0, ..First::new(self.grid, self.errand) };
+            let is_first = self.is_first && self.survey.chunks == 0;
+            *self = First { is_first, ..First::new(self.grid, self.errand, self.kept.take()) };
         }
         is_over
     }

@@ -68,9 +68,12 @@ impl SweepKeeping {
         Ok(Some(Resumed { standing, coming }))
     }
 
-    /// At the first worker: notes that a worker has the thinned planes, and waits for a snapshot of them.
-    pub(super) fn want(&mut self, worker: usize) {
-        self.wanted_by = Some(worker);
+    /// At the first worker: notes that a worker has the thinned planes, and waits for a snapshot of them. Returns the worker if
+    /// there will be none, since the sweep was too short to be kept.
+    pub(super) fn want(&mut self, worker: usize) -> Option<usize> {
+        self.is_last = self.open.is_none() && !self.checkpoint.keeps_end();
+        self.wanted_by = Some(worker).filter(|_| !self.is_last);
+        Some(worker).filter(|_| self.is_last)
     }
 
     /// At the first worker: begins a snapshot, if it is time for one. Returns its number, with which a mark is to go around.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, KeptSweep};
 use crate::operators::attic::Attic;
 use crate::operators::read::Selection;
 use crate::operators::window::Window;
@@ -26,6 +26,8 @@ pub struct Provisions {
     /// What is kept of the sweep of the first time, now and then, so that a later run can go on from there. It must be of the
     /// same volume, method and number of workers, and the same chunks must come.
     pub checkpoint: Option<Checkpoint>,
+    /// The same of the sweep over the first masks of a volume that may change later.
+    pub first: Option<KeptSweep>,
     /// Room for planes that sleep, of which all but a few wait there.
     pub attic: Option<Arc<Attic>>,
     /// Bytes of planes that a worker may hold, if there is a limit; others are put into the attic until their turn, which takes

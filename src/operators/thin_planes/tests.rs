@@ -157,6 +157,7 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
                     Provisions {
                         inflow: as_read.then_some(inflow),
                         checkpoint: checkpoint.clone(),
+                        first: None,
                         attic: aside.then(|| Arc::new(Attic::new(std::env::temp_dir(), failure.clone()))),
                         planes: Some(0),
                     },
@@ -217,7 +218,7 @@ proptest! {
 }
 
 /// Some snapshots in each run.
-const OFTEN: Rhythm = Rhythm { pause: Duration::from_millis(1), rest: 1 };
+const OFTEN: Rhythm = Rhythm { pause: Duration::from_millis(1), rest: 1, keeps_short: true };
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
