@@ -31,7 +31,8 @@ pub struct Sholl {
     pub center: Vec<f64>,
     /// The radii of the shells: 0, the step, twice the step and so on.
     pub radii: Vec<f64>,
-    /// How many edges of the skeleton's graph cross each shell (see [`crossings`]).
+    /// How many edges of the skeleton's graph cross each shell (see [`crossings`]). Where the skeleton is of labels, an edge joins
+    /// voxels of one label, as in the tables.
     pub crossings: Vec<u64>,
     /// What may mislead, each a sentence.
     pub warnings: Vec<String>,
@@ -64,14 +65,23 @@ impl Outputs {
         let mut point = [0.0; 3];
         point[3 - dimensions..].copy_from_slice(&center);
         let bounds = Region::of_shape(description.shape);
-        let voxels: Vec<Voxel> = self.skeleton_voxels()?.into_iter().map(|(voxel, _)| voxel).collect();
+        let mut voxels = self.skeleton_voxels()?;
+        if self.parameters()["labels"] == true {
+            // A stable sort: the voxels of a label stay in raster order.
+            voxels.sort_by_key(|(_, label)| *label);
+        }
         // A 2-D image has no thickness.
         let axes = std::array::from_fn(|axis| i64::from(axis >= 3 - dimensions));
         let diagonal = spacing.length(axes);
         let step = shells.step.unwrap_or(diagonal);
-        let farthest = || voxels.iter().map(|&voxel| distance(voxel, spacing, point)).fold(0.0, f64::max);
+        let farthest = || voxels.iter().map(|&(voxel, _)| distance(voxel, spacing, point)).fold(0.0, f64::max);
         let radii = radii(step, shells.end_radius.unwrap_or_else(farthest))?;
-        let crossings = crossings(&voxels, bounds, spacing, point, &radii);
+        let mut counts = vec![0; radii.len()];
+        for alike in voxels.chunk_by(|(_, a), (_, b)| a == b) {
+            let alike: Vec<Voxel> = alike.iter().map(|(voxel, _)| *voxel).collect();
+            let of_label = crossings(&alike, bounds, spacing, point, &radii);
+            counts.iter_mut().zip(of_label).for_each(|(count, more)| *count += more);
+        }
         let mut warnings = Vec::new();
         if voxels.is_empty() {
             warnings.push("the skeleton has no voxels".to_owned());
@@ -85,7 +95,7 @@ impl Outputs {
         if !is_inside(point, bounds, spacing) {
             warnings.push("the centre lies outside of the image".to_owned());
         }
-        Ok(Sholl { center, radii, crossings, warnings })
+        Ok(Sholl { center, radii, crossings: counts, warnings })
     }
 
     /// Where the node with the largest radius is, in the unit of the spacing.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::draw::tangle;
 use crate::fixtures;
 use crate::image::Image;
+use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, succeed};
 
 fn text(path: &Path) -> &str {
@@ -56,6 +57,28 @@ fn crossings_of_the_fixtures_are_those_of_skan() {
         faults.extend(own().filter_map(|analysis| fault(analysis, &outputs)));
     }
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn voxels_of_different_labels_are_not_joined() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, out] = ["image.npy", "out"].map(|name| folder.path().join(name));
+    // One line, of which the second half has another label.
+    let line = Mask::from_fn([5, 11, 22], |[z, y, x]| z == 2 && y == 5 && (1..20).contains(&x));
+    let mut image = Image { dtype: "uint16".to_owned(), ..Image::of_mask(&line) };
+    image.values.iter_mut().enumerate().for_each(|(index, value)| *value *= (1 + index % 22 / 10) as f64);
+    image.write_npy(&input);
+    let crossings = |options: &[&str]| {
+        let call = ["run", text(&input), "--out", text(&out), "--quiet", "--overwrite"];
+        succeed(&[&call[..], options].concat());
+        let mut shells = Shells::default();
+        (shells.center, shells.step) = (Some(vec![2.0, 5.0, 1.5]), Some(4.0));
+        Outputs::open(&out).and_then(|outputs| outputs.sholl(&shells)).expect("shells that fit").crossings
+    };
+    let (joined, apart) = (crossings(&["--threshold", "0"]), crossings(&["--labels"]));
+    // Between the labels, 9 and 10 along x, lies the shell with the radius 8.
+    let expected: Vec<u64> = (0..).zip(&joined).map(|(shell, &count)| if shell == 2 { 0 } else { count }).collect();
+    assert_eq!((joined.get(2), apart), (Some(&1), expected), "{joined:?}");
 }
 
 #[test]
