@@ -75,6 +75,12 @@ const fn unit(
 }
 
 impl LengthUnit {
+    /// The known units, by length.
+    #[cfg(all(test, feature = "tiff"))]
+    pub(crate) fn all() -> &'static [LengthUnit] {
+        &UNITS
+    }
+
     /// The unit of a text in any spelling: `µm`, `um`, `micron`, `\u00b5m`, `Micrometer`. `None` if the text is not a
     /// known unit of length.
     pub fn of(text: &str) -> Option<&'static LengthUnit> {

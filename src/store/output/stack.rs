@@ -213,7 +213,7 @@ fn description(form: &StackForm) -> String {
         Some(known) => known.symbol,
         None => unit,
     });
-    lines.extend(unit.map(|unit| format!("unit={unit}")));
+    lines.extend(unit.map(|unit| format!("unit={}", escaped(unit))));
     if form.dimensions == 3 {
         lines.push(format!("spacing={}", form.spacing.0[0]));
     }
@@ -221,11 +221,25 @@ fn description(form: &StackForm) -> String {
     lines.join("\n") + "\n"
 }
 
+/// A text in ASCII, which is all that a tag of text holds: other characters, and backslashes, as ImageJ writes and reads them.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut units = [0; 2];
+    for c in text.chars() {
+        match c {
+            ' '..='~' if c != '\\' => escaped.push(c),
+            _ => c.encode_utf16(&mut units).iter().for_each(|unit| escaped += &format!("\\u{unit:04X}")),
+        }
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::{OpenOptions, open};
 
     fn unpacked(packed: &[u8]) -> Vec<u8> {
         let (mut bytes, mut at) = (Vec::new(), 0);
@@ -250,6 +264,28 @@ mod tests {
             pack_bits(&bytes, &mut packed);
             prop_assert_eq!(unpacked(&packed), bytes);
         }
+    }
+
+    #[test]
+    fn every_unit_is_written_in_ascii_and_every_known_one_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stack.tif");
+        let known = LengthUnit::all().iter().map(|unit| unit.name);
+        for unit in known.chain(["parsec", "Å²", "Ⱥ\\n\n", "𝔪"]) {
+            let spacing = Spacing([2.0, 0.5, 0.25]);
+            let unit = Some(unit.to_owned());
+            let form = StackForm { shape: [3, 4, 5], dimensions: 3, spacing, unit, sample: StackSample::U8 };
+            let written = description(&form);
+            assert!(written.is_ascii() && written.lines().count() == 6, "{written}");
+            write_stack(&path, &form, [(Voxel::new([1, 2, 3]), 255)].into_iter()).unwrap();
+            let read = open(&path, &OpenOptions::default()).unwrap();
+            let found = read.description();
+            if form.unit.as_deref().and_then(LengthUnit::of).is_some() {
+                assert_eq!(found.unit, form.unit);
+                assert!(found.spacing.0.iter().zip(spacing.0).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
+            }
+        }
+        assert_eq!(escaped("Å"), "\\u00C5");
     }
 
     #[test]
