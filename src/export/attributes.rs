@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Flag,
     /// Text.
     Text,
+    /// Labels that 32 bits do not hold.
+    Label,
 }
 
 /// A column of a table.
@@ -33,6 +35,8 @@ pub(super) struct Attribute<'t> {
     pub(super) values: &'t [f64],
     /// Its texts by rows, if it is text.
     pub(super) texts: &'t [String],
+    /// Its labels by rows, if it has those.
+    pub(super) labels: &'t [i128],
 }
 
 impl Attribute<'_> {
@@ -45,9 +49,15 @@ impl Attribute<'_> {
     pub(super) fn has_gaps(&self) -> bool {
         self.values.iter().any(|value| value.is_nan())
     }
+
+    /// The labels as whole numbers of a type; `None` if it does not hold all of them.
+    pub(super) fn labels_as<T: TryFrom<i128>>(&self) -> Option<Vec<T>> {
+        self.labels.iter().map(|&label| T::try_from(label).ok()).collect()
+    }
 }
 
-/// The columns of a table, in its order. A column of whole numbers that do not fit into 32 bits is one of numbers.
+/// The columns of a table, in its order. A column of whole numbers that do not fit into 32 bits is one of numbers, unless they
+/// are labels.
 pub(super) fn attributes<'t>(table: &'t TableText) -> Vec<Attribute<'t>> {
     let kinds = kinds();
     let kind = |name: &str, values: &[f64]| match kinds.get(name) {
@@ -56,9 +66,10 @@ pub(super) fn attributes<'t>(table: &'t TableText) -> Vec<Attribute<'t>> {
         None => Kind::Number,
     };
     let attribute = |(name, values): (&'t String, &'t Vec<f64>)| {
-        let kind = kind(name, values);
+        let labels = table.labels_of(name).unwrap_or_default();
+        let kind = if labels.is_empty() { kind(name, values) } else { Kind::Label };
         let texts: &[String] = if kind == Kind::Text { &table.texts } else { &[] };
-        Attribute { name, kind, values, texts }
+        Attribute { name, kind, values, texts, labels }
     };
     table.names.iter().zip(&table.values).map(attribute).collect()
 }
@@ -110,10 +121,24 @@ mod tests {
             names: names.map(str::to_owned).to_vec(),
             values: [0.0, 2.0, 1.0, f64::NAN, f64::NAN, 3.0].map(|value| vec![value]).to_vec(),
             texts: vec!["CA1".to_owned()],
+            ..TableText::default()
         };
         let found: Vec<Kind> = attributes(&table).iter().map(|attribute| attribute.kind).collect();
         assert_eq!(found, [Kind::Whole, Kind::Number, Kind::Flag, Kind::Text, Kind::Whole, Kind::Number]);
-        let table = TableText { names: vec!["label".to_owned()], values: vec![vec![3e9]], texts: Vec::new() };
+        let table = TableText { names: vec!["branches".to_owned()], values: vec![vec![3e9]], ..TableText::default() };
         assert_eq!(attributes(&table)[0].kind, Kind::Number, "more than 32 bits hold");
+    }
+
+    #[test]
+    fn labels_that_32_bits_do_not_hold_are_exact() {
+        let kinds = |text: &str| {
+            let table = TableText::read(text.as_bytes()).unwrap();
+            attributes(&table).iter().map(|column| (column.kind, column.labels.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds("label,region\n3000000000,5\n7,6\n"), [(Kind::Label, 2), (Kind::Whole, 0)]);
+        let table = TableText::read(&b"label\n9223372036854775807\n-1\n"[..]).unwrap();
+        let columns = attributes(&table);
+        assert_eq!(columns[0].labels_as::<i64>(), Some(vec![i64::MAX, -1]));
+        assert_eq!(columns[0].labels_as::<u64>(), None);
     }
 }

@@ -61,5 +61,5 @@ pub(super) fn ring_and_rod() -> Network {
 
 fn table(columns: &[(&str, Vec<f64>)]) -> TableText {
     let (names, values) = columns.iter().map(|(name, values)| ((*name).to_owned(), values.clone())).unzip();
-    TableText { names, values, texts: Vec::new() }
+    TableText { names, values, ..TableText::default() }
 }

@@ -60,7 +60,7 @@ fn node_columns(table: &TableText, dimensions: usize) -> Vec<Attribute<'_>> {
     let mut columns = attributes(table);
     for (name, axis) in ["X", "Y", "Z"].into_iter().zip((0..dimensions).rev()) {
         if let Some(values) = table.column(&format!("image_coord_{axis}")) {
-            columns.push(Attribute { name, kind: Kind::Number, values, texts: &[] });
+            columns.push(Attribute { name, kind: Kind::Number, values, texts: &[], labels: &[] });
         }
     }
     columns
@@ -76,14 +76,16 @@ fn edge_columns(table: &TableText) -> Vec<Attribute<'_>> {
     columns
 }
 
-/// The declarations of columns, in which `long` does not occur: yEd fails on it.
+/// The declarations of columns, in which `long` stands for labels alone that 32 bits do not hold: yEd fails on it. Labels that
+/// it does not hold either are texts.
 fn keys(file: &mut BufWriter<File>, of: &str, columns: &[Attribute<'_>]) -> io::Result<()> {
     for (number, column) in columns.iter().enumerate() {
         let kind = match column.kind {
             Kind::Whole => "int",
             Kind::Number => "double",
             Kind::Flag => "boolean",
-            Kind::Text => "string",
+            Kind::Label if column.labels_as::<i64>().is_some() => "long",
+            Kind::Label | Kind::Text => "string",
         };
         let name = escaped(column.name);
         writeln!(file, "<key id=\"{of}{number}\" for=\"{of}\" attr.name=\"{name}\" attr.type=\"{kind}\"/>")?;
@@ -96,6 +98,7 @@ fn data(file: &mut BufWriter<File>, of: &str, columns: &[Attribute<'_>], row: us
     for (number, column) in columns.iter().enumerate() {
         let value = column.values.get(row).copied().filter(|value| value.is_finite());
         let text = match (column.kind, value) {
+            (Kind::Label, _) => column.labels.get(row).map(i128::to_string),
             (Kind::Text, _) => column.texts.get(row).filter(|text| !text.is_empty()).map(|text| escaped(text)),
             (Kind::Flag, Some(value)) => Some((value == 1.0).to_string()),
             (_, Some(value)) => Some(value.to_string()),

@@ -43,5 +43,5 @@ fn ends(network: &Network) -> TableText {
         let row = row.chain(network.radii.is_some().then(|| network.radius(voxel)));
         values.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
     }
-    TableText { names, values, texts: Vec::new() }
+    TableText { names, values, ..TableText::default() }
 }

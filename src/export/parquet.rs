@@ -119,7 +119,7 @@ fn columns(table: &TableText, fields: &[Field], mut labels: Option<Values>) -> V
         let whole = || values.iter().map(|&value| value as i64).collect();
         let values = match form(name) {
             _ if name == "label" => labels.take().unwrap_or_else(|| Values::Whole(whole())),
-            Form::Whole => Values::Whole(whole()),
+            Form::Whole => table.labels_of(name).map_or_else(|| Values::Whole(whole()), exact),
             Form::Number => Values::Number(values.clone()),
             Form::Optional => Values::Optional(values.clone()),
             Form::Flag => Values::Flag(values.iter().map(|&value| value == 1.0).collect()),
@@ -128,6 +128,15 @@ fn columns(table: &TableText, fields: &[Field], mut labels: Option<Values>) -> V
         Column { name: name.clone(), values }
     };
     table.names.iter().zip(&table.values).map(column).collect()
+}
+
+/// Labels of regions, as signed numbers unless one is too large for these.
+fn exact(labels: &[i128]) -> Values {
+    let bits = labels.iter().map(|&label| label as i64).collect();
+    match labels.iter().all(|label| i64::try_from(*label).is_ok()) {
+        true => Values::Whole(bits),
+        false => Values::Unsigned(bits),
+    }
 }
 
 fn paths(network: &Network) -> Vec<Column> {
@@ -267,6 +276,15 @@ mod tests {
 
     use super::*;
     use crate::export::fixtures::ring_and_rod;
+
+    #[test]
+    fn labels_of_regions_have_all_their_digits() {
+        let read = |text: &str| columns(&TableText::read(text.as_bytes()).unwrap(), &branch_fields(), None);
+        let Values::Whole(found) = &read("region\n720575940623374511\n-3\n")[0].values else { panic!("signed") };
+        assert_eq!(found, &[720_575_940_623_374_511, -3]);
+        let Values::Unsigned(found) = &read("region\n18446744073709551615\n5\n")[0].values else { panic!("unsigned") };
+        assert_eq!(found, &[-1, 5]);
+    }
 
     #[test]
     fn tables_and_paths_are_read_back_with_their_types() {

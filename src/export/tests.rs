@@ -83,7 +83,7 @@ fn table(names: &[&str], rows: impl IntoIterator<Item = Vec<f64>>) -> TableText 
         assert_eq!(row.len(), names.len());
         values.iter_mut().zip(row).for_each(|(column, value): (&mut Vec<f64>, f64)| column.push(value));
     }
-    TableText { names: names.iter().map(|name| (*name).to_owned()).collect(), values, texts: Vec::new() }
+    TableText { names: names.iter().map(|name| (*name).to_owned()).collect(), values, ..TableText::default() }
 }
 
 fn branches(network: &Network, ids: &[f64]) -> TableText {

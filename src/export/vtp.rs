@@ -12,7 +12,7 @@ use crate::error::Result;
 
 /// Writes a line for each branch, over points that branches share where they meet. Points have their `node_id`, and `radius`
 /// and `pixel_value` as far as they are known; lines have all columns of the branch table that are not text. Positions are
-/// those of the tables, as x, y, z. Numbers that are missing are NaN. Isolated voxels are no lines, and left out.
+/// those of the tables, as x, y, z. Labels that 32 bits do not hold have 64. Numbers that are missing are NaN. Isolated voxels are no lines, and left out.
 ///
 /// Arrays are appended to the XML as raw bytes, one after the other as their numbers come.
 pub(super) fn write(network: &Network, folder: &Path, _: usize) -> Result<Vec<String>> {
@@ -125,6 +125,7 @@ impl Array<'_> {
 
 const FLOAT64: (&str, u64) = ("Float64", 8);
 const INT64: (&str, u64) = ("Int64", 8);
+const UINT64: (&str, u64) = ("UInt64", 8);
 const INT32: (&str, u64) = ("Int32", 4);
 const UINT32: (&str, u64) = ("UInt32", 4);
 const UINT8: (&str, u64) = ("UInt8", 1);
@@ -183,9 +184,22 @@ fn of_lines<'n>(column: &'n Attribute<'n>) -> Array<'n> {
         Kind::Whole if !column.has_gaps() => {
             (INT32, numbers(|| values.iter().map(|value| (*value as i32).to_le_bytes())))
         }
+        Kind::Label => labels(column),
         _ => (FLOAT64, numbers(|| values.iter().map(|value| value.to_le_bytes()))),
     };
     Array { part: Part::CellData, name: column.name, kind, components: 1, len: values.len() as u64, write }
+}
+
+/// A column of labels, as the type that holds all of them.
+fn labels<'n>(column: &'n Attribute<'n>) -> ((&'static str, u64), Numbers<'n>) {
+    if let Some(labels) = column.labels_as::<i64>() {
+        (INT64, Box::new(move |file| labels.iter().try_for_each(|label| file.write_all(&label.to_le_bytes()))))
+    } else if let Some(labels) = column.labels_as::<u64>() {
+        (UINT64, Box::new(move |file| labels.iter().try_for_each(|label| file.write_all(&label.to_le_bytes()))))
+    } else {
+        // No image has both negative labels and ones beyond 2^63.
+        (FLOAT64, numbers(|| column.values.iter().map(|value| value.to_le_bytes())))
+    }
 }
 
 /// What writes numbers one after the other.

@@ -51,7 +51,7 @@ pub(super) fn zigzags(branches: usize, steps: usize) -> Network {
         parameters: json!({"method": "lee"}),
         voxels,
         paths,
-        branches: TableText { names, values, texts: Vec::new() },
+        branches: TableText { names, values, ..TableText::default() },
         nodes: None,
         skeletons: None,
     }

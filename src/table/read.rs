@@ -1,5 +1,6 @@
 //! The branch table, read back from comma-separated values.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use crate::error::{Error, Kind, Result};
@@ -11,6 +12,9 @@ const LONGEST_LINE: u64 = 1 << 20;
 /// Columns whose values are text.
 const TEXTS: [&str; 2] = ["name", "region_name"];
 
+/// Columns whose values are labels, of up to 64 bits.
+const LABELS: [&str; 2] = ["label", "region"];
+
 /// A table read from text, by columns. `True` and `False` are 1 and 0; empty fields, and names of regions, are NaN.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableText {
@@ -20,6 +24,8 @@ pub struct TableText {
     pub values: Vec<Vec<f64>>,
     /// The names of regions, by rows; empty if the table has none.
     pub texts: Vec<String>,
+    /// The exact labels of columns that have one of more than 32 bits, by rows: beyond 2^53 several labels are one number.
+    pub labels: BTreeMap<String, Vec<i128>>,
 }
 
 impl TableText {
@@ -32,6 +38,8 @@ impl TableText {
         let mut table = TableText::default();
         let mut line = String::new();
         let mut text_column = None;
+        // The columns of labels, and their labels as far as they are whole numbers.
+        let mut labels: Vec<(usize, Vec<i128>)> = Vec::new();
         for number in 1u64.. {
             line.clear();
             let read = std::io::Read::take(&mut from, LONGEST_LINE).read_line(&mut line);
@@ -45,6 +53,8 @@ impl TableText {
                 table.names = fields.map(str::to_owned).collect();
                 table.values = vec![Vec::new(); table.names.len()];
                 text_column = table.names.iter().position(|name| TEXTS.contains(&name.as_str()));
+                let places = LABELS.map(|name| table.names.iter().position(|column| column == name));
+                labels = places.into_iter().flatten().map(|place| (place, Vec::new())).collect();
                 continue;
             }
             let values: Option<Vec<f64>> = fields
@@ -54,7 +64,11 @@ impl TableText {
                         table.texts.push(unquoted(field).into_owned());
                         Some(f64::NAN)
                     }
-                    false => value(field),
+                    false => {
+                        let of_column = labels.iter_mut().find(|(place, _)| *place == column);
+                        of_column.into_iter().for_each(|(_, labels)| labels.extend(field.parse::<i128>()));
+                        value(field)
+                    }
                 })
                 .collect();
             let Some(values) = values.filter(|values| values.len() == table.names.len()) else {
@@ -62,6 +76,12 @@ impl TableText {
                 return Err(Error::data(format!("{message}; run the analysis again")));
             };
             table.values.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        }
+        let rows = table.len();
+        for (place, labels) in labels {
+            if labels.len() == rows && labels.iter().any(|label| i32::try_from(*label).is_err()) {
+                table.labels.insert(table.names[place].clone(), labels);
+            }
         }
         Ok(table)
     }
@@ -92,6 +112,11 @@ impl TableText {
         let place = self.names.iter().position(|column| column == name)?;
         Some(&self.values[place])
     }
+
+    /// The exact labels of the column with this name; `None` if 32 bits hold all of them, or it is no column of labels.
+    pub fn labels_of(&self, name: &str) -> Option<&[i128]> {
+        self.labels.get(name).map(Vec::as_slice)
+    }
 }
 
 fn value(text: &str) -> Option<f64> {
@@ -120,6 +145,16 @@ mod tests {
         let table = TableText::read(&b"region,name,voxels\n1,\"CA1, left\",5\n-2,,6\n"[..]).unwrap();
         assert_eq!(table.texts, ["CA1, left", ""]);
         assert_eq!((table.column("region"), table.column("voxels")), (Some(&[1.0, -2.0][..]), Some(&[5.0, 6.0][..])));
+    }
+
+    #[test]
+    fn labels_of_more_than_32_bits_are_exact() {
+        let text = b"branch_id,label,region\n0,18446744073709551615,-9223372036854775808\n1,720575940623374511,7\n";
+        let table = TableText::read(&text[..]).unwrap();
+        assert_eq!(table.labels_of("label"), Some(&[i128::from(u64::MAX), 720_575_940_623_374_511][..]));
+        assert_eq!(table.labels_of("region"), Some(&[i128::from(i64::MIN), 7][..]));
+        let table = TableText::read(&b"branch_id,label,region\n5000000000,-5,\n"[..]).unwrap();
+        assert_eq!(table.labels, BTreeMap::new());
     }
 
     #[test]

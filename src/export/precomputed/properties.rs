@@ -28,15 +28,16 @@ pub(super) fn write(network: &Network, skeletons: &Skeletons<'_>, folder: &Path)
         }
     };
     let ids = table.column("skeleton_id").unwrap_or_default();
-    let labels = table.column("label");
+    let (labels, exact) = (table.column("label"), table.labels_of("label"));
     let attributes = attributes(table);
     write_file(folder, "info", |file| {
         write!(file, "{{\"@type\":\"neuroglancer_segment_properties\",\"inline\":{{\"ids\":[")?;
         list(file, ids, |file, id| write!(file, "\"{}\"", id + 1.0))?;
         write!(file, "],\"properties\":[{{\"id\":\"label\",\"type\":\"label\",\"values\":[")?;
-        list(file, ids.iter().enumerate(), |file, (row, id)| match labels {
-            Some(labels) => write!(file, "\"skeleton {id}, label {}\"", labels[row]),
-            None => write!(file, "\"skeleton {id}\""),
+        list(file, ids.iter().enumerate(), |file, (row, id)| match (exact, labels) {
+            (Some(labels), _) => write!(file, "\"skeleton {id}, label {}\"", labels[row]),
+            (None, Some(labels)) => write!(file, "\"skeleton {id}, label {}\"", labels[row]),
+            (None, None) => write!(file, "\"skeleton {id}\""),
         })?;
         write!(file, "]}}")?;
         for attribute in attributes.iter().filter(|attribute| is_number(attribute)) {
@@ -59,7 +60,7 @@ fn sums(network: &Network, skeletons: &Skeletons<'_>) -> TableText {
     TableText {
         names: ["skeleton_id", "branches", "total_length"].map(str::to_owned).to_vec(),
         values,
-        texts: Vec::new(),
+        ..TableText::default()
     }
 }
 

@@ -67,6 +67,25 @@ fn the_names_of_vesselvio_are_there_and_no_type_is_long() {
 }
 
 #[test]
+fn labels_have_all_their_digits() {
+    let mut network = network();
+    let mut told = |labels: [&str; 2]| {
+        let rows: String = (0..network.paths.len()).map(|row| format!("{row},{}\n", labels[row % 2])).collect();
+        network.branches = TableText::read(format!("branch_id,label\n{rows}").as_bytes()).unwrap();
+        let (text, _) = text(Format::Graphml, &network);
+        for (row, (_, data)) in elements(&text, "edge").iter().enumerate() {
+            assert_eq!(data["label"], labels[row % 2]);
+        }
+        let key = text.lines().find(|line| line.starts_with("<key") && line.contains("\"label\"")).unwrap();
+        attribute(key, "attr.type").to_owned()
+    };
+    assert_eq!(told(["7", "-8"]), "int");
+    assert_eq!(told(["720575940623374511", "720575940623374513"]), "long");
+    assert_eq!(told(["-9223372036854775808", "9223372036854775807"]), "long");
+    assert_eq!(told(["18446744073709551615", "18446744073709551614"]), "string");
+}
+
+#[test]
 fn without_a_table_of_nodes_the_ends_of_branches_are_the_nodes() {
     let mut network = network();
     let table = network.nodes.take().unwrap();
@@ -91,6 +110,7 @@ fn names_of_regions_are_text() {
         names: vec!["skeleton_id".to_owned(), "region_name".to_owned()],
         values: vec![vec![0.0; rows], vec![f64::NAN; rows]],
         texts: vec!["CA1 <left>".to_owned(); rows],
+        ..TableText::default()
     };
     let (text, _) = text(Format::Graphml, &network);
     assert!(text.contains("attr.name=\"region_name\" attr.type=\"string\""));

@@ -2,6 +2,7 @@
 
 use super::{network, written};
 use crate::export::{Format, Network};
+use crate::table::read::TableText;
 
 /// A file: its XML, and the bytes appended to it.
 struct File {
@@ -21,8 +22,8 @@ impl File {
         File { xml, appended, notes }
     }
 
-    /// The numbers of an array, and the part of the piece that it is in.
-    fn array(&self, name: &str) -> (&str, Vec<f64>) {
+    /// The bytes of an array, its type, and where it is described in the XML.
+    fn bytes(&self, name: &str) -> (&[u8], &str, usize) {
         let element = format!("Name=\"{name}\"");
         let at = self.xml.find(&element).unwrap_or_else(|| panic!("{name} is missing"));
         let line = self.xml[..at].rfind('<').unwrap();
@@ -30,8 +31,13 @@ impl File {
         let attribute = |name: &str| line.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap();
         let offset: usize = attribute("offset").parse().unwrap();
         let size = u64::from_le_bytes(self.appended[offset..offset + 8].try_into().unwrap()) as usize;
-        let bytes = &self.appended[offset + 8..][..size];
-        let numbers = match attribute("type") {
+        (&self.appended[offset + 8..][..size], attribute("type"), at)
+    }
+
+    /// The numbers of an array, and the part of the piece that it is in.
+    fn array(&self, name: &str) -> (&str, Vec<f64>) {
+        let (bytes, kind, at) = self.bytes(name);
+        let numbers = match kind {
             "Float64" => bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect(),
             "Int64" => bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64).collect(),
             "Int32" => bytes.chunks_exact(4).map(|b| f64::from(i32::from_le_bytes(b.try_into().unwrap()))).collect(),
@@ -68,6 +74,30 @@ fn lines_follow_the_branches_over_points_that_they_share() {
         assert_eq!(positions[3 * point..][..3], [x, y, z]);
     }
     assert!(file.notes.len() == 1 && file.notes[0].starts_with("1 skeletons of one voxel"), "{:?}", file.notes);
+}
+
+#[test]
+fn labels_and_regions_have_all_their_digits() {
+    let mut network = network();
+    let rows: String = (0..network.paths.len())
+        .map(|row| format!("{},{}\n", u64::MAX - row as u64, 720_575_940_623_374_511 - 2 * row as i64))
+        .collect();
+    network.branches = TableText::read(format!("label,region\n{rows}").as_bytes()).unwrap();
+    let file = File::of(&network);
+    for (name, expected) in [("label", "UInt64"), ("region", "Int64")] {
+        let (bytes, kind, _) = file.bytes(name);
+        assert_eq!(kind, expected);
+        let labels: Vec<i128> = bytes
+            .chunks_exact(8)
+            .map(|bytes| bytes.try_into().unwrap())
+            .map(
+                |bytes| {
+                    if name == "label" { u64::from_le_bytes(bytes).into() } else { i64::from_le_bytes(bytes).into() }
+                },
+            )
+            .collect();
+        assert_eq!(Some(&labels[..]), network.branches.labels_of(name));
+    }
 }
 
 #[test]
