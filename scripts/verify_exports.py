@@ -397,7 +397,8 @@ def graphml_by_igraph(results):
             same(name, graph.es[name], results.branches[column])
     ids = np.array(graph.vs["node_id"], dtype=int)
     place = np.array([graph.vs[name] for name in ("X", "Y", "Z") if name in graph.vs.attributes()]).T[:, ::-1]
-    same("X, Y, Z", place, results.voxels[ids])
+    same("Z in the plane", place[:, : 3 - len(results.spacing)], np.zeros((len(ids), 3 - len(results.spacing))))
+    same("X, Y, Z", place[:, 3 - len(results.spacing) :], results.voxels[ids])
     return f"{graph.vcount()} vertices, {graph.ecount()} edges"
 
 

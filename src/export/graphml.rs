@@ -20,10 +20,11 @@ const OF_VESSELVIO: [(&str, &str); 2] = [("mean_radius", "radius_avg"), ("branch
 /// `b` and b; two nodes may have several edges between them.
 ///
 /// VesselVio's names are there too: `X`, `Y`, `Z` of nodes in voxels, since it asks for the size of a voxel, and
-/// `radius_avg` and `length` of edges.
+/// `radius_avg` and `length` of edges. It reads `Z` of images in the plane too, which is 0 there.
 pub(super) fn write(network: &Network, folder: &Path, _: usize) -> Result<Vec<String>> {
     let table = nodes(network);
-    let node_columns = node_columns(&table, network.dimensions);
+    let flat = vec![0.0; if network.dimensions == 2 { table.len() } else { 0 }];
+    let node_columns = node_columns(&table, network.dimensions, &flat);
     let edge_columns = edge_columns(&network.branches);
     let ids = table.column("node_id").unwrap_or_default();
     write_file(folder, "network.graphml", |file| {
@@ -55,13 +56,16 @@ pub(super) fn write(network: &Network, folder: &Path, _: usize) -> Result<Vec<St
     Ok(without_isolated(network).into_iter().collect())
 }
 
-/// The columns of nodes, and their positions in voxels.
-fn node_columns(table: &TableText, dimensions: usize) -> Vec<Attribute<'_>> {
+/// The columns of nodes, and their positions in voxels; `flat` are those along z where an image lies in the plane.
+fn node_columns<'t>(table: &'t TableText, dimensions: usize, flat: &'t [f64]) -> Vec<Attribute<'t>> {
     let mut columns = attributes(table);
     for (name, axis) in ["X", "Y", "Z"].into_iter().zip((0..dimensions).rev()) {
         if let Some(values) = table.column(&format!("image_coord_{axis}")) {
             columns.push(Attribute { name, kind: Kind::Number, values, texts: &[], labels: &[] });
         }
+    }
+    if dimensions == 2 {
+        columns.push(Attribute { name: "Z", kind: Kind::Number, values: flat, texts: &[], labels: &[] });
     }
     columns
 }

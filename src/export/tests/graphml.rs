@@ -67,6 +67,17 @@ fn the_names_of_vesselvio_are_there_and_no_type_is_long() {
 }
 
 #[test]
+fn nodes_of_an_image_in_the_plane_have_a_z_of_0() {
+    let mut network = network();
+    network.dimensions = 2;
+    let (text, _) = text(Format::Graphml, &network);
+    let nodes = elements(&text, "node");
+    assert!(!nodes.is_empty() && nodes.iter().all(|(_, data)| data["Z"] == "0"));
+    assert!(nodes.iter().all(|(_, data)| data["X"] == data["image_coord_1"] && data["Y"] == data["image_coord_0"]));
+    assert_eq!(text.matches("attr.name=\"Z\" attr.type=\"double\"").count(), 1);
+}
+
+#[test]
 fn labels_have_all_their_digits() {
     let mut network = network();
     let mut told = |labels: [&str; 2]| {
