@@ -1,9 +1,11 @@
 //! Neuroglancer's precomputed skeletons: `precomputed/`.
 //!
 //! Neuroglancer opens `precomputed/skeletons`; cloud-volume opens `precomputed`, a volume without voxels, and takes its
-//! skeletons. The skeleton with the `skeleton_id` n is the segment n + 1, since 0 is background. Positions are nanometers in
-//! the coordinates of OME-Zarr, where a position is that of a voxel's centre: they lie on the image as Neuroglancer draws
-//! OME-Zarr. Images of other formats it draws from the first voxel's corner, half a voxel away.
+//! skeletons. The skeleton with the `skeleton_id` n is the segment n + 1, since 0 is background. Vertices are nanometers from
+//! the first voxel, and the transform moves them to where it is: numbers of 32 bits, which vertices have, would not tell voxels
+//! apart that are far from the coordinates' origin. Positions are then those in the coordinates of OME-Zarr, where a position
+//! is that of a voxel's centre: they lie on the image as Neuroglancer draws OME-Zarr. Images of other formats it draws from the
+//! first voxel's corner, half a voxel away.
 
 mod properties;
 mod shards;
@@ -39,6 +41,7 @@ pub(super) fn write_in(network: &Network, folder: &Path, most_files: usize) -> R
     let (nanometers, unit) = in_unit(network, "nanometer");
     let scale = network.spacing.0.map(|size| size * nanometers);
     let encoder = Encoder { network, scale, nanometers };
+    let [z, y, x] = std::array::from_fn(|axis| network.place[axis] * scale[axis]);
 
     let root = folder.join("precomputed");
     let of_skeletons = root.join("skeletons");
@@ -50,7 +53,7 @@ pub(super) fn write_in(network: &Network, folder: &Path, most_files: usize) -> R
     let sharding = (skeletons.len() > most_files).then(|| Sharding::for_ids_to(last));
     let mut info = json!({
         "@type": "neuroglancer_skeletons",
-        "transform": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0],
+        "transform": [1.0, 0.0, 0.0, x, 0.0, 1.0, 0.0, y, 0.0, 0.0, 1.0, z],
         "vertex_attributes": encoder.attributes(),
         "segment_properties": "segment_properties",
     });
@@ -135,7 +138,7 @@ impl Encoder<'_> {
         for &voxel in &voxels {
             let position = self.network.voxels[voxel as usize].position();
             for a in [2, 1, 0] {
-                let nanometers = (self.network.place[a] + position[a] as f64) * self.scale[a];
+                let nanometers = position[a] as f64 * self.scale[a];
                 bytes.extend((nanometers as f32).to_le_bytes());
             }
         }
