@@ -45,6 +45,12 @@ const page = (() => {
             const part = bytes.subarray(at, at + size);
             at += size;
             if (kind === "u8") { found[name] = part; continue; }
+            if (kind === "i64" || kind === "u64") {
+                const [low, high] = [0, 1].map(half => words(part.subarray(4 * half * length), length));
+                const wide = kind === "i64" ? BigInt64Array : BigUint64Array;
+                found[name] = wide.from(low, (word, i) => (kind === "i64" ? BigInt.asIntN : BigInt.asUintN)(64, BigInt(high[i]) << 32n | BigInt(word)));
+                continue;
+            }
             const values = words(part, length);
             if (kind === "u32 differences") {
                 for (let i = 0, last = 0; i < length; i++) {

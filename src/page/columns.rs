@@ -15,6 +15,10 @@ pub enum ColumnValues<'a> {
     Ascending(Cow<'a, [u32]>),
     /// Numbers, of which 16 binary digits are kept (1.5e-5 of the number at most is lost); NaN where there is none.
     Numbers(Cow<'a, [f32]>),
+    /// Whole numbers of 64 bits.
+    Signed(Cow<'a, [i64]>),
+    /// Whole numbers of 64 bits, from 0.
+    Unsigned(Cow<'a, [u64]>),
 }
 
 /// Columns of numbers, each with a name.
@@ -52,6 +56,8 @@ impl ColumnValues<'_> {
             ColumnValues::Bytes(values) => values.len(),
             ColumnValues::Whole(values) | ColumnValues::Ascending(values) => values.len(),
             ColumnValues::Numbers(values) => values.len(),
+            ColumnValues::Signed(values) => values.len(),
+            ColumnValues::Unsigned(values) => values.len(),
         }
     }
 
@@ -62,6 +68,8 @@ impl ColumnValues<'_> {
             ColumnValues::Whole(_) => "u32",
             ColumnValues::Ascending(_) => "u32 differences",
             ColumnValues::Numbers(_) => "f32",
+            ColumnValues::Signed(_) => "i64",
+            ColumnValues::Unsigned(_) => "u64",
         }
     }
 
@@ -74,6 +82,8 @@ impl ColumnValues<'_> {
                 append_apart(bytes, (0..values.len()).map(|place| zigzag(values[place].wrapping_sub(before(place)))));
             }
             ColumnValues::Numbers(values) => append_apart(bytes, values.iter().map(|&value| rounded(value).to_bits())),
+            ColumnValues::Signed(values) => append_halves(bytes, values.iter().map(|&value| value as u64)),
+            ColumnValues::Unsigned(values) => append_halves(bytes, values.iter().copied()),
         }
     }
 }
@@ -83,6 +93,12 @@ fn append_apart(bytes: &mut Vec<u8>, words: impl Iterator<Item = u32> + Clone) {
     for place in 0..4 {
         bytes.extend(words.clone().map(|word| (word >> (8 * place)) as u8));
     }
+}
+
+/// Appends the lower halves of all words of 64 bits, and then the upper ones.
+fn append_halves(bytes: &mut Vec<u8>, words: impl Iterator<Item = u64> + Clone) {
+    append_apart(bytes, words.clone().map(|word| word as u32));
+    append_apart(bytes, words.map(|word| (word >> 32) as u32));
 }
 
 /// A difference as a small number, if it is near zero.
@@ -136,6 +152,17 @@ mod tests {
             r#"{"bytes":5000,"columns":[["kind","u8",1000,1000],["node","u32 differences",1000,4000]],"encoding":"deflate"}"#
         );
         assert!(data.len() < 100, "{}", data.len());
+    }
+
+    #[test]
+    fn words_of_64_bits_are_stored_byte_by_byte() {
+        let mut bytes = Vec::new();
+        ColumnValues::Unsigned(vec![0x0807_0605_0403_0201, 0x1817_1615_1413_1211].into()).append(&mut bytes);
+        let expected: Vec<u8> = (1..=8).flat_map(|byte| [byte, byte + 0x10]).collect();
+        assert_eq!(bytes, expected);
+        bytes.clear();
+        ColumnValues::Signed(vec![-2].into()).append(&mut bytes);
+        assert_eq!(bytes, (-2i64).to_le_bytes());
     }
 
     #[test]

@@ -51,13 +51,30 @@ pub(super) fn columns(network: &Network, shown: &[u32]) -> Columns<'static> {
         }
     }
     for name in ["label", "region"] {
-        // Larger labels would not be told exactly.
-        let fits = |value: &f64| value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(value);
-        if let Some(values) = column(name).filter(|values| values.iter().all(fits)) {
-            columns.push(if name == "label" { "label" } else { "region" }, ColumnValues::Whole(whole(values).into()));
+        let exact = |row: u32| match network.branches.labels_of(name) {
+            Some(labels) => labels[row as usize],
+            None => column(name).map_or(0, |values| values[row as usize] as i128),
+        };
+        if column(name).is_some_and(|values| values.iter().all(|value| value.fract() == 0.0)) {
+            columns.push(name, labels(shown.iter().map(|&row| exact(row)).collect()));
         }
     }
     columns
+}
+
+/// Labels as the narrowest type that holds all of them.
+fn labels(labels: Vec<i128>) -> ColumnValues<'static> {
+    fn all<T: TryFrom<i128>>(labels: &[i128]) -> Option<Vec<T>> {
+        labels.iter().map(|&label| T::try_from(label).ok()).collect()
+    }
+    if let Some(labels) = all::<u32>(&labels) {
+        ColumnValues::Whole(labels.into())
+    } else if let Some(labels) = all::<i64>(&labels) {
+        ColumnValues::Signed(labels.into())
+    } else {
+        // Only unsigned labels are beyond those.
+        ColumnValues::Unsigned(labels.into_iter().map(|label| label as u64).collect())
+    }
 }
 
 /// Whether a column says nothing: no value at all, or that of a mask throughout.
@@ -76,6 +93,7 @@ pub(super) fn is_constant(network: &Network, name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::report::tests::zigzags;
+    use crate::table::read::TableText;
 
     #[test]
     fn the_longest_branches_are_shown_if_there_are_too_many() {
@@ -85,6 +103,30 @@ mod tests {
         assert_eq!(shown(&network, 6), [0, 1, 2, 3, 4, 5]);
         assert_eq!(shown(&network, 4), [0, 1, 3, 4]);
         assert_eq!(shown(&network, 0), [0; 0]);
+    }
+
+    #[test]
+    fn labels_are_shown_with_all_their_digits() {
+        for (labels, kind) in [
+            (["7", "4294967295"], "u32"),
+            (["-1", "7"], "i64"),
+            (["720575940623374511", "720575940623374513"], "i64"),
+            (["18446744073709551615", "1"], "u64"),
+        ] {
+            let mut network = zigzags(2, 4);
+            let text = format!("skeleton_id,branch_type,label,region\n0,0,{},5\n1,0,{},6\n", labels[0], labels[1]);
+            network.branches = TableText::read(text.as_bytes()).unwrap();
+            let columns = columns(&network, &[0, 1]).encode();
+            assert!(columns.contains("[\"region\",\"u32\",2,8]"), "{columns}");
+            assert!(columns.contains(&format!("[\"label\",\"{kind}\",2,")), "{columns}");
+            let told = match super::labels(labels.map(|label| label.parse().unwrap()).to_vec()) {
+                ColumnValues::Whole(values) => values.iter().map(u32::to_string).collect::<Vec<_>>(),
+                ColumnValues::Signed(values) => values.iter().map(i64::to_string).collect(),
+                ColumnValues::Unsigned(values) => values.iter().map(u64::to_string).collect(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(told, labels);
+        }
     }
 
     #[test]

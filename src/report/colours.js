@@ -53,7 +53,7 @@ const colours = (() => {
             return { bytes, entries };
         }
         if (choice.unit === undefined) {
-            for (let row = 0; row < rows; row++) put(row, SKELETONS[values[row] % SKELETONS.length]);
+            for (let row = 0; row < rows; row++) put(row, SKELETONS[colourOf(values[row])]);
             return { bytes, note: `Each ${choice.name.toLowerCase()} has one of ${SKELETONS.length} colours.` };
         }
         const found = range(values);
@@ -69,6 +69,9 @@ const colours = (() => {
         }
         return { bytes, bar: { low, high, log, unit: choice.unit }, note: unknown ? "Grey: no value." : "" };
     }
+
+    // Which of the colours of skeletons a label has; labels may be below 0, and wider than numbers are.
+    const colourOf = label => typeof label === "bigint" ? Number(BigInt.asUintN(64, label) % BigInt(SKELETONS.length)) : label % SKELETONS.length;
 
     const css = colour => `rgb(${colour.map(Math.round).join(" ")})`;
 

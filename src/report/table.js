@@ -51,7 +51,9 @@ report.table = host => {
         element("p", { class: "note", text: (rows < facts.branches ? `The ${grouped(rows)} longest of ${grouped(facts.branches)} branches. ` : "") + "The view above shows the branches that pass the filters. Arrows, Page Up and Page Down move through the rows. Numbers have four digits here; branches.csv has all." }));
 
     function bound(key, end, input) {
-        const text = input.value.trim().replace(",", ".").replace("−", "-"), value = Number(text);
+        const text = input.value.trim().replace(",", ".").replace("−", "-");
+        // Labels may have more digits than a number.
+        const value = typeof branches[key][0] === "bigint" && /^-?\d+$/.test(text) ? BigInt(text) : Number(text);
         input.setAttribute("aria-invalid", String(text !== "" && Number.isNaN(value)));
         const range = ranges.get(key) || {};
         range[end] = text === "" || Number.isNaN(value) ? undefined : value;

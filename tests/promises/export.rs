@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anabranch::export::Format;
 
 use crate::draw::tangle;
-use crate::image::{Image, PLAIN};
+use crate::image::{Image, PLAIN, write_npy};
 use crate::support::{anabranch, files_under, parse_table, read_json, read_table, succeed};
 
 fn text(path: &Path) -> &str {
@@ -120,6 +120,42 @@ fn labels_of_a_segmentation_have_paths_of_their_own() {
     let label = table.columns.iter().position(|column| column == "label").expect("labels");
     assert!([1.0, 2.0].iter().all(|of| table.rows.iter().any(|row| row[label] == *of)));
     exports(&at("out/export"));
+}
+
+#[test]
+fn labels_and_regions_of_64_bits_have_all_their_digits_in_exports_and_reports() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let labels = [720_575_940_623_374_511u64, 720_575_940_623_374_513, u64::MAX];
+    let write = |name: &str, of_row: &dyn Fn(usize) -> u64| {
+        let voxels = (0..6 * 20 * 30).map(|voxel| (voxel / 600, voxel / 30 % 20, voxel % 30));
+        let value = |(z, y, x): (usize, usize, usize)| {
+            if z == 2 && (2..14 + y).contains(&x) { of_row(y) } else { 0 }
+        };
+        let bytes: Vec<u8> = voxels.flat_map(|voxel| value(voxel).to_le_bytes()).collect();
+        write_npy(&at(name), "<u8", &[6, 20, 30], &bytes);
+    };
+    let line = |first: usize| move |y: usize| if y % 5 == 3 { labels[(first + y / 5) % 3] } else { 0 };
+    write("labels.npy", &line(0));
+    write("atlas.npy", &line(1));
+    let (input, atlas, out) = (at("labels.npy"), at("atlas.npy"), at("out"));
+    let formats = "graphml,vtp,precomputed,parquet";
+    let call = ["run", text(&input), "--labels", "--atlas", text(&atlas), "--quiet", "--export", formats, "--out"];
+    succeed(&[&call[..], &[text(&out)]].concat());
+    let graph = fs::read_to_string(out.join("export/network.graphml")).expect("a graph");
+    let path = "export/precomputed/skeletons/segment_properties/info";
+    let segments = fs::read_to_string(out.join(path)).expect("properties");
+    let lines = fs::read(out.join("export/network.vtp")).expect("lines");
+    for label in labels {
+        // On nodes and edges both, and besides as a region.
+        assert!(graph.matches(&format!(">{label}<")).count() >= 4, "{label}");
+        assert!(segments.contains(&format!(", label {label}\"")), "{label}");
+        let count = lines.windows(8).filter(|bytes| **bytes == label.to_le_bytes()).count();
+        assert!(count >= 2, "{label}: {count}");
+    }
+    succeed(&["report", text(&out), "--quiet"]);
+    let page = fs::read_to_string(out.join("report.html")).expect("a page");
+    assert!(page.contains("[\"label\",\"u64\"") && page.contains("[\"region\",\"u64\""));
 }
 
 #[test]
