@@ -1,11 +1,12 @@
 //! Neuroglancer's precomputed skeletons: `precomputed/`.
 //!
 //! Neuroglancer opens `precomputed/skeletons`; cloud-volume opens `precomputed`, a volume without voxels, and takes its
-//! skeletons. The skeleton with the `skeleton_id` n is the segment n + 1, since 0 is background. Vertices are nanometers from
-//! the first voxel, and the transform moves them to where it is: numbers of 32 bits, which vertices have, would not tell voxels
-//! apart that are far from the coordinates' origin. Positions are then those in the coordinates of OME-Zarr, where a position
-//! is that of a voxel's centre: they lie on the image as Neuroglancer draws OME-Zarr. Images of other formats it draws from the
-//! first voxel's corner, half a voxel away.
+//! skeletons. The skeleton with the `skeleton_id` n is the segment n + 1, since 0 is background. Positions are nanometers in
+//! the coordinates of OME-Zarr, where a position is that of a voxel's centre: they lie on the image as Neuroglancer draws
+//! OME-Zarr. Images of other formats it draws from the first voxel's corner, half a voxel away.
+//!
+//! Vertices are numbers of 32 bits, which do not tell voxels apart that are far from the origin: there they are counted from the
+//! first voxel, and the transform moves them to where it is.
 
 mod properties;
 mod shards;
@@ -28,6 +29,10 @@ use shards::{Sharding, write_shards};
 /// Number of skeletons up to which each is a file of its own. File systems and servers have a hard time with more.
 const MOST_FILES: usize = 4096;
 
+/// Voxels between the origin and the first voxel up to which vertices are counted from the origin: numbers of 32 bits are then
+/// exact to a hundredth of a voxel.
+const FAR: f64 = 65_536.0;
+
 /// Writes the skeletons with the radius and the image's value at each vertex, as far as they are known, and the columns of
 /// `skeletons.csv` as properties of segments: a file a skeleton, or shards where there are more than [`MOST_FILES`].
 /// Besides the network, memory holds the largest skeleton.
@@ -40,8 +45,9 @@ pub(super) fn write_in(network: &Network, folder: &Path, most_files: usize) -> R
     let skeletons = Skeletons::of(network)?;
     let (nanometers, unit) = in_unit(network, "nanometer");
     let scale = network.spacing.0.map(|size| size * nanometers);
-    let encoder = Encoder { network, scale, nanometers };
-    let [z, y, x] = std::array::from_fn(|axis| network.place[axis] * scale[axis]);
+    let is_far = network.place.iter().any(|place| place.abs() > FAR);
+    let place = if is_far { [0.0; 3] } else { network.place };
+    let encoder = Encoder { network, place, scale, nanometers };
 
     let root = folder.join("precomputed");
     let of_skeletons = root.join("skeletons");
@@ -53,10 +59,14 @@ pub(super) fn write_in(network: &Network, folder: &Path, most_files: usize) -> R
     let sharding = (skeletons.len() > most_files).then(|| Sharding::for_ids_to(last));
     let mut info = json!({
         "@type": "neuroglancer_skeletons",
-        "transform": [1.0, 0.0, 0.0, x, 0.0, 1.0, 0.0, y, 0.0, 0.0, 1.0, z],
+        "transform": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0],
         "vertex_attributes": encoder.attributes(),
         "segment_properties": "segment_properties",
     });
+    if is_far {
+        let [z, y, x] = std::array::from_fn(|axis| network.place[axis] * scale[axis]);
+        info["transform"] = json!([1.0, 0.0, 0.0, x, 0.0, 1.0, 0.0, y, 0.0, 0.0, 1.0, z]);
+    }
     match &sharding {
         Some(sharding) => {
             info["sharding"] = sharding.description();
@@ -71,7 +81,9 @@ pub(super) fn write_in(network: &Network, folder: &Path, most_files: usize) -> R
         }
     }
     write_json(&of_skeletons, &info)?;
-    Ok(unit.into_iter().chain(without_isolated(network)).collect())
+    let of_place = "the image lies so far from the origin that vertices are counted from its first voxel, and the transform has where that is";
+    let of_place = is_far.then(|| of_place.to_owned());
+    Ok(unit.into_iter().chain(of_place).chain(without_isolated(network)).collect())
 }
 
 /// The id of a skeleton among segments.
@@ -108,6 +120,8 @@ fn volume(network: &Network, scale: [f64; 3]) -> Value {
 /// Turns skeletons into bytes.
 struct Encoder<'n> {
     network: &'n Network,
+    /// Where the first voxel is, in voxels.
+    place: [f64; 3],
     /// Size of a voxel, in nanometers.
     scale: [f64; 3],
     /// Nanometers of the network's unit.
@@ -138,7 +152,7 @@ impl Encoder<'_> {
         for &voxel in &voxels {
             let position = self.network.voxels[voxel as usize].position();
             for a in [2, 1, 0] {
-                let nanometers = position[a] as f64 * self.scale[a];
+                let nanometers = (self.place[a] + position[a] as f64) * self.scale[a];
                 bytes.extend((nanometers as f32).to_le_bytes());
             }
         }
