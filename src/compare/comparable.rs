@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::figures::short;
+use super::measures::MEASURES;
 use super::quantiles::median;
 use super::sample::Sample;
 use super::{Groups, PerBranch};
@@ -147,6 +148,28 @@ pub(super) fn warnings(samples: &[Sample], groups: &Groups) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// The warning that samples have no value for some measures, if there are such; `values` are those of each sample, in the order
+/// of [`MEASURES`].
+pub(super) fn without_values(samples: &[Sample], values: &[Vec<Option<f64>>]) -> Option<String> {
+    // The measures that the same samples have no value for.
+    let mut alike: Vec<(Vec<usize>, Vec<&str>)> = Vec::new();
+    for (at, measure) in MEASURES.iter().enumerate() {
+        let lacking: Vec<usize> = (0..samples.len()).filter(|&sample| values[sample][at].is_none()).collect();
+        match alike.iter_mut().find(|(others, _)| *others == lacking) {
+            _ if lacking.is_empty() => {}
+            Some((_, measures)) => measures.push(measure.name),
+            None => alike.push((lacking, vec![measure.name])),
+        }
+    }
+    let told = alike.iter().map(|(lacking, measures)| {
+        let names: Vec<&str> = lacking.iter().map(|&sample| samples[sample].name.as_str()).collect();
+        let names = if names.len() == samples.len() { "all samples".to_owned() } else { names.join(", ") };
+        format!("{} in {names}", measures.join(", "))
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    (!told.is_empty()).then(|| format!("samples that have no value for a measure do not count there: {told}"))
 }
 
 /// A parameter as a text; lengths in the samples' unit.

@@ -15,6 +15,9 @@ use crate::store::units::{LengthUnit, symbol};
 /// A difference is called one where its corrected p value is below this.
 pub const ALPHA: f64 = 0.05;
 
+/// Samples a side with a value that a test and intervals need at least.
+pub(super) const LEAST: usize = 3;
+
 /// How samples are compared.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -56,6 +59,8 @@ pub struct Tested {
 pub struct Contrast {
     /// What is compared, by its place among [`MEASURES`].
     pub measure: usize,
+    /// How many samples of each group have a value. Only these count.
+    pub samples: [usize; 2],
     /// The number of each group: the mean over its samples.
     pub values: [Option<f64>; 2],
     /// The second divided by the first.
@@ -123,7 +128,8 @@ impl Comparison {
             _ => "units".to_owned(),
         };
         let values: Vec<Vec<Option<f64>>> = samples.iter().map(values_of).collect();
-        let warnings = comparable::warnings(&samples, &groups);
+        let mut warnings = comparable::warnings(&samples, &groups);
+        warnings.extend(comparable::without_values(&samples, &values));
         let mut comparison =
             Comparison { samples, groups, dimensions, unit, values, pairs: Vec::new(), tests: 0, warnings };
         let count = comparison.groups.names.len();
@@ -148,7 +154,7 @@ impl Comparison {
         let sizes = groups.map(|group| self.groups.members[group].len());
         let level = match sizes {
             [1, 1] => Level::OneSample,
-            [first, second] if first.min(second) < 3 => Level::Few,
+            [first, second] if first.min(second) < LEAST => Level::Few,
             _ => Level::Tested,
         };
         let contrast = |measure| self.contrast(groups, level, measure, options);
@@ -157,6 +163,7 @@ impl Comparison {
 
     fn contrast(&self, groups: [usize; 2], level: Level, measure: usize, options: &CompareOptions) -> Result<Contrast> {
         let mut of_samples = groups.map(|group| self.group_values(group, measure));
+        let samples = [of_samples[0].len(), of_samples[1].len()];
         let values = [mean(&of_samples[0]), mean(&of_samples[1])];
         let both = values[0].zip(values[1]);
         let per_branch = MEASURES[measure].per_branch;
@@ -176,8 +183,7 @@ impl Comparison {
             // One number a side: there is nothing to draw from.
             Level::OneSample => {}
             Level::Few | Level::Tested => {
-                let all = groups.map(|group| self.groups.members[group].len()) == [0, 1].map(|at| of_samples[at].len());
-                if level == Level::Tested && all {
+                if level == Level::Tested && samples[0].min(samples[1]) >= LEAST {
                     let drawn = [0, 1].map(|side| drawn(&branches[side], &of_samples[side], per_branch.is_some()));
                     intervals = group_intervals(&drawn[0], &drawn[1]);
                     let asked = |tests: &Vec<&Measure>| tests.iter().any(|it| it.name == MEASURES[measure].name);
@@ -192,6 +198,7 @@ impl Comparison {
         }
         Ok(Contrast {
             measure,
+            samples,
             values,
             ratio: both.map(|(first, second)| second / first).filter(|ratio| ratio.is_finite()),
             difference: both.map(|(first, second)| second - first),
@@ -203,11 +210,10 @@ impl Comparison {
 
     /// Corrects the p values of all tests for their number.
     fn correct(&mut self) {
-        let sizes: Vec<usize> = self.groups.members.iter().map(Vec::len).collect();
         let mut tests: Vec<(f64, &mut Tested)> = Vec::new();
-        for pair in &mut self.pairs {
-            let least = least_p(sizes[pair.groups[0]], sizes[pair.groups[1]]);
-            tests.extend(pair.contrasts.iter_mut().filter_map(|it| it.tested.as_mut()).map(|it| (least, it)));
+        for contrast in self.pairs.iter_mut().flat_map(|pair| &mut pair.contrasts) {
+            let least = least_p(contrast.samples[0], contrast.samples[1]);
+            tests.extend(contrast.tested.as_mut().map(|tested| (least, tested)));
         }
         self.tests = tests.len();
         let corrected = holm(&tests.iter().map(|(_, tested)| tested.test.p).collect::<Vec<_>>());
@@ -216,6 +222,13 @@ impl Comparison {
         for (((_, tested), corrected), least) in tests.into_iter().zip(corrected).zip(least) {
             (tested.corrected, tested.least) = (corrected, least);
         }
+    }
+}
+
+impl Contrast {
+    /// Whether so few samples have a value that groups which could be tested are not, for this measure.
+    pub(super) fn lacks_values(&self, pair: &Pair) -> bool {
+        pair.level == Level::Tested && self.samples[0].min(self.samples[1]) < LEAST
     }
 }
 
@@ -230,10 +243,10 @@ fn values_of(sample: &Sample) -> Vec<Option<f64>> {
     MEASURES.iter().map(|measure| measure.value(sample)).collect()
 }
 
-/// The samples of a group, as they are drawn anew.
+/// The samples of a group that have a value, as they are drawn anew.
 fn drawn<'a>(branches: &[&'a [f64]], values: &[f64], by_branches: bool) -> Vec<Drawn<'a>> {
     match by_branches {
-        true => branches.iter().map(|branches| Drawn::Branches(branches)).collect(),
+        true => branches.iter().filter(|it| !it.is_empty()).map(|branches| Drawn::Branches(branches)).collect(),
         false => values.iter().map(|&value| Drawn::Whole(value)).collect(),
     }
 }

@@ -24,7 +24,7 @@ impl Comparison {
         text
     }
 
-    /// The table of pairs of groups: a row for each pair and measure. Empty where there is no value, no interval or no test.
+    /// The table of pairs of groups: a row for each pair and measure, with the numbers of samples that have a value. Empty where there is no value, no interval or no test.
     pub fn pairs_csv(&self) -> String {
         let mut text =
             "first,second,measure,unit,samples_first,samples_second,value_first,value_second,ratio,ratio_low,\
@@ -33,7 +33,6 @@ impl Comparison {
                 .to_owned();
         for pair in &self.pairs {
             let [first, second] = pair.groups.map(|group| &self.groups.names[group]);
-            let sizes = pair.groups.map(|group| self.groups.members[group].len());
             let delta_of = if pair.level == Level::OneSample { "branches" } else { "samples" };
             for contrast in &pair.contrasts {
                 let measure = &MEASURES[contrast.measure];
@@ -49,7 +48,7 @@ impl Comparison {
                 });
                 let cells = [
                     names.join(","),
-                    sizes.map(|size| size.to_string()).join(","),
+                    contrast.samples.map(|count| count.to_string()).join(","),
                     contrast.values.map(number).join(","),
                     three(contrast.ratio, contrast.intervals.ratio),
                     three(contrast.difference, contrast.intervals.difference),

@@ -107,6 +107,7 @@ impl Comparison {
     fn contrast_record(&self, pair: &Pair, contrast: &Contrast) -> Value {
         let delta_of = if pair.level == Level::OneSample { "branches" } else { "samples" };
         json!({
+            "samples": contrast.samples,
             "values": contrast.values,
             "ratio": contrast.ratio,
             "ratio_interval": contrast.intervals.ratio,

@@ -107,11 +107,17 @@ impl Comparison {
         let mut row = Html::default().raw(row).text(&self.titled(&MEASURES[contrast.measure])).raw("</th>");
         let p = contrast.tested.map(|it| it.corrected);
         if pair.level == Level::Tested {
-            let verdict = if p.is_some() { self.verdict(pair, contrast) } else { String::new() };
+            let is_told = p.is_some() || contrast.lacks_values(pair);
+            let verdict = if is_told { self.verdict(pair, contrast) } else { String::new() };
             row = row.raw("<td class=\"text\">").text(&verdict).raw("</td>");
         }
-        for value in contrast.values {
-            row = row.raw("<td>").text(&figure(value)).raw("</td>");
+        for (side, value) in contrast.values.into_iter().enumerate() {
+            row = row.raw("<td>").text(&figure(value));
+            if self.has_fewer(pair, contrast, side) {
+                let count = format!("n = {}", contrast.samples[side]);
+                row = row.raw(" <span class=\"interval\">").text(&count).raw("</span>");
+            }
+            row = row.raw("</td>");
         }
         for (value, interval) in
             [(contrast.ratio, contrast.intervals.ratio), (contrast.delta, contrast.intervals.delta)]

@@ -24,7 +24,10 @@ impl Comparison {
             text += &format!("  {}\n", self.statement(pair));
         }
         if self.pairs.is_empty() {
-            text += &format!("{} samples side by side; give --group to compare them\n", self.samples.len());
+            text += &match self.samples.len() {
+                1 => "1 sample, and no other to compare it with\n".to_owned(),
+                count => format!("{count} samples side by side; give --group to compare them\n"),
+            };
         }
         text
     }
@@ -37,13 +40,28 @@ impl Comparison {
         }
     }
 
+    /// Whether some samples of one of two groups have no value for a measure.
+    pub(super) fn has_fewer(&self, pair: &Pair, contrast: &Contrast, side: usize) -> bool {
+        contrast.samples[side] < self.groups.members[pair.groups[side]].len()
+    }
+
     fn told(&self, pair: &Pair, contrast: &Contrast) -> String {
         let number = |value: Option<f64>| value.map_or("-".to_owned(), short);
         let [first, second] = contrast.values.map(number);
         let ratio = contrast.ratio.map(|ratio| format!(", {} times", short(ratio))).unwrap_or_default();
-        let tested = contrast
-            .tested
-            .map(|it| format!(", p {} corrected: {}", short(it.corrected), self.verdict(pair, contrast)));
-        format!("{second} against {first}{ratio}{}", tested.unwrap_or_default())
+        let [few, fewer] = [0, 1].map(|side| self.has_fewer(pair, contrast, side));
+        let counts = match contrast.samples {
+            [first, second] if (few || fewer) && !contrast.lacks_values(pair) => {
+                format!(" ({second} and {first} samples)")
+            }
+            _ => String::new(),
+        };
+        let verdict = self.verdict(pair, contrast);
+        let tested = match contrast.tested {
+            Some(it) => format!(", p {} corrected: {verdict}", short(it.corrected)),
+            None if contrast.lacks_values(pair) => format!(", {verdict}"),
+            None => String::new(),
+        };
+        format!("{second} against {first}{counts}{ratio}{tested}")
     }
 }

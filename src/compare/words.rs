@@ -16,6 +16,13 @@ impl Comparison {
             }
             Some(tested) if tested.least >= ALPHA => "no difference can be shown with so few samples".to_owned(),
             Some(_) => "no difference shown".to_owned(),
+            None if contrast.lacks_values(pair) => {
+                let told = match contrast.samples {
+                    [0, 0] => "no sample has a value".to_owned(),
+                    [first, second] => format!("only {first} and {second} samples have a value"),
+                };
+                format!("not tested: {told}")
+            }
             None => "not tested".to_owned(),
         }
     }
@@ -63,7 +70,8 @@ impl Comparison {
     pub fn methods(&self) -> Vec<String> {
         let mut methods = vec![
             "The unit is the sample, not the branch. A sample's number is the median of its branches, or what its summary \
-             says; a group's number is the mean over its samples. Samples are unpaired."
+             says; a group's number is the mean over its samples. A sample without a value for a measure does not count there. Samples \
+             are unpaired."
                 .to_owned(),
             "Branches that touch the border of the image are left out of lengths, chords, radii and tortuosities: they may go \
              on outside. Counts and densities have all branches; densities are per volume of the image, or of the region of \

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::draw::tangle;
 use crate::image::Image;
+use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, read_json, succeed};
 
 fn text(path: &Path) -> &str {
@@ -150,6 +151,80 @@ fn what_is_said_depends_on_the_number_of_samples() {
     let [a, b] = groups(3);
     let asked = samples.compare(&["--group", &a, "--group", &b, "--test", "chord"]);
     assert_eq!((&asked["tests"]["number"], measure(&asked, "chord")["p"].is_number()), (&1.into(), true));
+}
+
+/// The p value of the difference of means, by looking at all ways to choose who is in the first group: twice the smaller share
+/// of ways that differ at least as much to one side.
+fn exact_p(first: &[f64], second: &[f64]) -> f64 {
+    let all = [first, second].concat();
+    let difference = |chosen: u32| {
+        let of =
+            |own: bool| all.iter().enumerate().filter(move |(at, _)| (chosen >> at & 1 == 1) == own).map(|it| it.1);
+        of(false).sum::<f64>() / second.len() as f64 - of(true).sum::<f64>() / first.len() as f64
+    };
+    let observed = difference((1 << first.len()) - 1);
+    let ways = (0u32..1 << all.len()).filter(|chosen| chosen.count_ones() as usize == first.len());
+    let differences: Vec<f64> = ways.map(difference).collect();
+    let share = |fits: &dyn Fn(f64) -> bool| differences.iter().filter(|&&it| fits(it)).count() as f64;
+    let tail = share(&|it| it <= observed + 1e-9).min(share(&|it| it >= observed - 1e-9));
+    (2.0 * tail / differences.len() as f64).min(1.0)
+}
+
+#[test]
+fn a_sample_without_a_value_does_not_count_and_the_others_are_tested() {
+    let samples = Samples::new();
+    let drawn = |name: &str, count: usize, from: usize| -> Vec<String> {
+        let one = |at: usize| samples.drawn(&format!("{name}{at}"), [12 + at, 20 + from, 24 + 2 * at], &[]);
+        (1..=count).map(|at| text(&one(at)).to_owned()).collect()
+    };
+    let (healthy, ill) = (drawn("h", 4, 0), drawn("x", 5, 4));
+    let (input, empty) = (samples.at("e1.npy"), samples.at("e1"));
+    Image::of_mask(&Mask::from_fn([12, 20, 24], |_| false)).write_npy(&input);
+    succeed(&["run", text(&input), "--out", text(&empty), "--quiet"]);
+    let group = |name: &str, members: &[String], more: &[&str]| {
+        let members: Vec<&str> = members.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        format!("{name}={}", members.join(","))
+    };
+    let compare = |first: &[String]| {
+        samples.compare(&["--group", &group("a", first, &[text(&empty)]), "--group", &group("b", &ill, &[])])
+    };
+    let comparison = compare(&healthy);
+    assert_eq!((&comparison["tests"]["number"], &comparison["pairs"][0]["samples"]), (&5.into(), &vec![5, 5].into()));
+    for name in ["branch_length", "radius", "tortuosity", "length_density", "junction_density"] {
+        let values = |group: &str| -> Vec<f64> {
+            let own = comparison["samples"].as_array().expect("samples").iter().filter(|it| it["group"] == group);
+            own.filter_map(|it| it["values"][name].as_f64()).collect()
+        };
+        let (first, second) = (values("a"), values("b"));
+        let found = measure(&comparison, name);
+        let counts = if name.ends_with("density") { [5, 5] } else { [4, 5] };
+        assert_eq!(([first.len(), second.len()], &found["samples"]), (counts, &counts.to_vec().into()), "{name}");
+        let ways = if counts == [5, 5] { 252 } else { 126 };
+        assert_eq!((&found["permutations"], &found["exact"]), (&ways.into(), &true.into()), "{name}");
+        assert!((found["p"].as_f64().expect("p") - exact_p(&first, &second)).abs() < 1e-12, "{name}: {found}");
+        assert!(
+            found["difference_interval"].is_array() && found["cliffs_delta_interval"].is_array(),
+            "{name}: {found}"
+        );
+        let row = format!("a,b,{name},");
+        let table = fs::read_to_string(samples.at("compare.pairs.csv")).expect("a table");
+        let row = table.lines().find(|line| line.starts_with(&row)).expect("a row");
+        assert!(row.contains(&format!(",{},{},", counts[0], counts[1])), "{row}");
+    }
+    let warnings = comparison["warnings"].as_array().expect("warnings");
+    let warned: Vec<&str> = warnings.iter().filter_map(Value::as_str).filter(|it| it.contains("no value")).collect();
+    assert!(
+        matches!(warned[..], [it] if it.contains("branch_length, chord, radius, tortuosity") && it.ends_with("in e1"))
+    );
+    let page = fs::read_to_string(samples.at("compare.html")).expect("a page");
+    assert!(page.contains(">n = 4<") && !page.contains(">n = 5<"));
+    // Two are left on a side: no test of what only these have, and it is said.
+    let few = compare(&healthy[..2]);
+    let length = measure(&few, "branch_length");
+    assert_eq!((&length["p"], &length["ratio_interval"]), (&Value::Null, &Value::Null));
+    assert_eq!(length["verdict"], "not tested: only 2 and 5 samples have a value");
+    assert!(measure(&few, "length_density")["p"].is_number());
+    assert_eq!(few["tests"]["number"], 2);
 }
 
 #[test]
