@@ -81,7 +81,9 @@ pub(super) fn of_regions(regions: &Regions) -> Vec<String> {
     if unnamed > 0 {
         let count = inside.len();
         warnings.push(format!(
-            "{unnamed} of {count} regions of the atlas have no name in --atlas-names: their names are empty"
+            "{unnamed} of {count} regions of the atlas {} no name in --atlas-names: {} empty",
+            if unnamed == 1 { "has" } else { "have" },
+            if unnamed == 1 { "its name is" } else { "their names are" },
         ));
     }
     warnings

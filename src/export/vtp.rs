@@ -51,10 +51,12 @@ pub(super) fn write(network: &Network, folder: &Path, _: usize) -> Result<Vec<St
     })?;
     let isolated = network.nodes.as_ref().and_then(|nodes| nodes.column("degree"));
     let isolated = isolated.unwrap_or_default().iter().filter(|degree| **degree == 0.0).count();
-    Ok((isolated > 0)
-        .then(|| format!("{isolated} skeletons of one voxel are no lines and left out"))
-        .into_iter()
-        .collect())
+    let told = match isolated {
+        0 => None,
+        1 => Some("1 skeleton of one voxel is no line and left out".to_owned()),
+        isolated => Some(format!("{isolated} skeletons of one voxel are no lines and left out")),
+    };
+    Ok(told.into_iter().collect())
 }
 
 /// The voxels on branches, which are the points.

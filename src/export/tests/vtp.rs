@@ -73,7 +73,11 @@ fn lines_follow_the_branches_over_points_that_they_share() {
         let [z, y, x] = network.position(node as u32);
         assert_eq!(positions[3 * point..][..3], [x, y, z]);
     }
-    assert!(file.notes.len() == 1 && file.notes[0].starts_with("1 skeletons of one voxel"), "{:?}", file.notes);
+    assert!(
+        file.notes.len() == 1 && file.notes[0].starts_with("1 skeleton of one voxel is no line"),
+        "{:?}",
+        file.notes
+    );
 }
 
 #[test]
