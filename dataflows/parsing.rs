@@ -76,12 +76,17 @@ pub(crate) fn parse_sigma(text: &str) -> Result<Sigma> {
 
 /// The length below which side branches are pruned, with its unit if it has one.
 pub(crate) fn parse_prune(text: &str) -> Result<(Option<f64>, Option<String>)> {
-    let (values, unit) = parse_lengths("--prune", text, |number| number > 0.0, "length above zero")?;
+    let (length, unit) = parse_length("--prune", text)?;
+    Ok((Some(length), unit.map(|unit| unit.name.to_owned())))
+}
+
+/// One length above zero, and its unit where the text has one.
+pub(crate) fn parse_length(option: &str, text: &str) -> Result<(f64, Option<&'static LengthUnit>)> {
+    let advice = "give one length above zero, with or without a unit";
+    let (values, unit) = parse_numbers(option, text, |number| number > 0.0, advice)?;
     match *values {
-        [length] => Ok((Some(length), unit.map(|unit| unit.name.to_owned()))),
-        _ => Err(Error::usage(format!(
-            "--prune {text} does not fit: give one length above zero, with or without a unit"
-        ))),
+        [length] => Ok((length, unit)),
+        _ => Err(Error::usage(format!("{option} {text} does not fit: {advice}"))),
     }
 }
 
@@ -93,16 +98,26 @@ pub(crate) fn parse_lengths(
     fits: impl Fn(f64) -> bool,
     what: &str,
 ) -> Result<(Vec<f64>, Option<&'static LengthUnit>)> {
+    let advice = format!("give one {what}, or one for each axis separated by commas, with or without a unit");
+    parse_numbers(option, text, fits, &advice)
+}
+
+/// The same, where `advice` says how many numbers of which kind the option takes.
+fn parse_numbers(
+    option: &str,
+    text: &str,
+    fits: impl Fn(f64) -> bool,
+    advice: &str,
+) -> Result<(Vec<f64>, Option<&'static LengthUnit>)> {
     let wrong = |advice: &str| Error::usage(format!("{option} {text} does not fit: {advice}"));
-    let numbers = format!("give one {what}, or one for each axis separated by commas, with or without a unit");
     let mut parts = Vec::new();
     for part in text.split(',').map(str::trim) {
         // An exponent belongs to the number: what follows the longest number is the unit.
         let ends = part.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
         let number = ends.clone().find_map(|end| Some((part[..end].trim_end().parse::<f64>().ok()?, end)));
-        let (number, end) = number.ok_or_else(|| wrong(&numbers))?;
+        let (number, end) = number.ok_or_else(|| wrong(advice))?;
         if !(number.is_finite() && fits(number)) {
-            return Err(wrong(&numbers));
+            return Err(wrong(advice));
         }
         let unit = part[end..].trim();
         let unit = match LengthUnit::of(unit) {
@@ -157,6 +172,19 @@ pub(crate) fn parse_seconds(option: &str, value: f64) -> Result<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_option_of_one_length_does_not_ask_for_one_for_each_axis() {
+        let (length, unit) = parse_length("--step", "4 um").unwrap();
+        assert_eq!((length, unit.map(|unit| unit.name)), (4.0, Some("micrometer")));
+        for text in ["0", "-1", "1,2", "x", "inf"] {
+            let told = parse_length("--step", text).unwrap_err().to_string();
+            let expected = "does not fit: give one length above zero, with or without a unit";
+            assert_eq!(told, format!("--step {text} {expected}"));
+            assert!(parse_prune(text).unwrap_err().to_string().ends_with(expected), "{text}");
+        }
+        assert!(parse_sigma("-1").unwrap_err().to_string().contains("or one for each axis"));
+    }
 
     #[test]
     fn a_sigma_is_in_voxels_or_has_a_unit() {

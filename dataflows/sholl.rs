@@ -5,12 +5,14 @@ use std::path::Path;
 
 use anabranch::analysis::{Outputs, Shells};
 use anabranch::error::{Error, Kind, Result};
+use anabranch::store::Description;
+use anabranch::store::output::put_file;
 use anabranch::store::units::{LengthUnit, converted, length_name};
-use anabranch::store::{Description, replace};
 
 use crate::apart;
 use crate::arguments::ShollOptions;
-use crate::parsing::parse_lengths;
+use crate::interrupt;
+use crate::parsing::{parse_length, parse_lengths};
 use crate::terminal::{print, print_data, print_warning};
 
 /// Reads results, and writes a table of crossings by radius to a file or to standard output.
@@ -43,7 +45,8 @@ pub(crate) fn sholl(options: &ShollOptions) -> Result<()> {
         print_data(&table);
         return Ok(());
     };
-    replace(out, table.as_bytes())?;
+    interrupt::finish();
+    put_file(out, table.as_bytes())?;
     print(&summary(out, &format!("{center} {unit}"), &unit, (&found.radii, &found.crossings)), options.output.quiet);
     Ok(())
 }
@@ -62,26 +65,25 @@ fn summary(out: &Path, center: &str, unit: &str, (radii, crossings): (&[f64], &[
 
 /// The shells that the options ask for, in the unit of the results.
 fn shells(options: &ShollOptions, results: &Description) -> Result<Shells> {
-    let lengths =
-        |option: &str, text: &Option<String>, fits: fn(f64) -> bool, what: &str| -> Result<Option<Vec<f64>>> {
-            let Some(text) = text else { return Ok(None) };
-            let (numbers, unit) = parse_lengths(option, text, fits, what)?;
-            let Some(unit) = unit else { return Ok(Some(numbers)) };
-            let own = results.unit.as_deref().and_then(LengthUnit::of).ok_or_else(|| {
-                let message = "the results have no unit of length to convert it into; give it without one";
-                Error::usage(format!("{option} {text}: {message}"))
-            })?;
-            Ok(Some(numbers.into_iter().map(|number| converted(number, unit, own)).collect()))
-        };
+    let convert = |option: &str, text: &str, mut numbers: Vec<f64>, unit: Option<&LengthUnit>| -> Result<Vec<f64>> {
+        let Some(unit) = unit else { return Ok(numbers) };
+        let own = results.unit.as_deref().and_then(LengthUnit::of).ok_or_else(|| {
+            let message = "the results have no unit of length to convert it into; give it without one";
+            Error::usage(format!("{option} {text}: {message}"))
+        })?;
+        numbers.iter_mut().for_each(|number| *number = converted(*number, unit, own));
+        Ok(numbers)
+    };
     let length = |option: &str, text: &Option<String>| -> Result<Option<f64>> {
-        match lengths(option, text, |number| number > 0.0, "length above zero")?.as_deref() {
-            None => Ok(None),
-            Some([length]) => Ok(Some(*length)),
-            Some(_) => Err(Error::usage(format!("{option} does not fit: give one length above zero"))),
-        }
+        let Some(text) = text else { return Ok(None) };
+        let (length, unit) = parse_length(option, text)?;
+        Ok(convert(option, text, vec![length], unit)?.first().copied())
     };
     let mut shells = Shells::default();
-    shells.center = lengths("--center", &options.center, |_| true, "number")?;
+    if let Some(text) = &options.center {
+        let (numbers, unit) = parse_lengths("--center", text, |_| true, "number")?;
+        shells.center = Some(convert("--center", text, numbers, unit)?);
+    }
     shells.step = length("--step", &options.step)?;
     shells.end_radius = length("--end-radius", &options.end_radius)?;
     Ok(shells)

@@ -39,7 +39,7 @@ pub(crate) enum MethodName {
 pub(crate) enum ColumnSet {
     /// skan's, then radii, volume and more
     All,
-    /// skan's only, and no other tables: faster
+    /// skan's only, and no other table but that of --objects: faster
     Skan,
 }
 

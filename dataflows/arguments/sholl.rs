@@ -28,7 +28,9 @@ pub(crate) struct ShollOptions {
     /// Distance between two spheres: 5 or 5um [default: the diagonal of a voxel]
     #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = ANALYSIS)]
     pub(crate) step: Option<String>,
-    /// Largest radius [default: reaches the farthest voxel of the skeleton]
+    /// Largest radius [default: the distance of the farthest voxel of the skeleton]
+    ///
+    /// The last sphere lies at the last multiple of the step that is not beyond it.
     #[arg(long, value_name = "R", allow_hyphen_values = true, help_heading = ANALYSIS)]
     pub(crate) end_radius: Option<String>,
     /// CSV file to write [default: standard output]

@@ -16,7 +16,7 @@ This page is made by `tests/promises/columns_table.rs` from the lists of columns
 made (`src/table/branch_columns.rs`, `node_columns.rs`, `skeleton_columns.rs`, `region_columns.rs` and `object_columns.rs` there).
 After a change, `ANABRANCH_WRITE_COLUMNS=1 cargo test --test promises columns_table` writes it anew. Columns with `_0`, `_1` and `_2`
 are there for each axis of the image: z, y and x, or y and x. `--columns skan` leaves out the columns after skan's, and all tables
-but `branches.csv`.
+but `branches.csv` and, with `--objects`, `objects.csv`.
 
 ## branches.csv
 

@@ -103,6 +103,12 @@ fn the_program_writes_what_the_library_finds_and_needs_no_image() {
     assert!(succeed(&call).stdout.contains("most crossings"));
     assert_eq!(std::fs::read_to_string(&file).expect("a table"), expected);
     assert_eq!(anabranch(&call).code, 73, "a file is not replaced without being asked for");
+    // Folders that are missing are made, and what cannot be a folder is refused.
+    let below = |first: &str| text(&folder.path().join(first).join("new/sholl.csv")).to_owned();
+    let into = |file: &str| anabranch([&["sholl", text(&out), "--center", "20,10,6"][..], &["-o", file]].concat());
+    let (made, refused) = (into(&below("tables")), into(&below("sholl.csv")));
+    assert_eq!((made.code, Path::new(&below("tables")).is_file()), (0, true), "{made:?}");
+    assert_eq!((refused.code, refused.stderr.lines().count()), (73, 1), "{refused:?}");
     let quiet = succeed(&[&call[..], &["--overwrite", "--quiet"]].concat());
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
     let over = ["sholl", text(&out), "--out", &format!("{}/nodes.csv", text(&out)), "--overwrite"];
@@ -139,7 +145,12 @@ fn what_is_not_given_is_said_and_what_misleads_is_warned_of() {
         (&out, &["--center", "1,2"][..], 2, "--center"),
         (&out, &["--center", "1,2,3um"], 2, "no unit"),
         (&out, &["--center", "1,2,x"], 2, "--center"),
-        (&out, &["--center", "1,2,3", "--step", "0"], 2, "--step"),
+        (
+            &out,
+            &["--center", "1,2,3", "--step", "0"],
+            2,
+            "--step 0 does not fit: give one length above zero, with or without a unit",
+        ),
         (&out, &["--center", "1,2,3", "--step", "1,2"], 2, "--step"),
         (&out, &["--center", "1,2,3", "--step", "1e-9"], 2, "--step"),
         (&out, &["--center", "1,2,3", "--end-radius", "-1"], 2, "--end-radius"),
