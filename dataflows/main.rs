@@ -57,12 +57,26 @@ fn parse() -> arguments::Program {
         let arguments: Vec<String> =
             std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
         let text = shown(&rendered, &arguments);
-        if !error.use_stderr() || text == rendered {
+        if !error.use_stderr() {
+            std::process::exit(print_help(&error));
+        }
+        if text == rendered {
             error.exit();
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
         std::process::exit(error.exit_code());
     })
+}
+
+/// Prints the help or the version that was asked for. Returns the exit code.
+fn print_help(help: &clap::Error) -> i32 {
+    match terminal::of_printing(help.print().and_then(|()| std::io::stdout().flush())) {
+        Ok(()) => help.exit_code(),
+        Err(error) => {
+            terminal::print_error(&error);
+            i32::from(error.kind().exit_code())
+        }
+    }
 }
 
 /// The message about arguments that cannot be understood, fit to be shown: arguments are repeated without the secrets
@@ -103,7 +117,9 @@ fn main() -> ExitCode {
         .and_then(|()| exhausted::prepare())
         .and_then(|()| begin_status(&command, messages.status.as_deref()))
         .and_then(|()| interrupt::Interrupt::install())
-        .and_then(|()| carry_out(command));
+        .and_then(|()| carry_out(command))
+        // What was put in place stays where its summary cannot be printed.
+        .and_then(|()| terminal::all_printed());
     // An interruption just now ends the program here.
     interrupt::finish();
     let code = end(&result);

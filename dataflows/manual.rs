@@ -1,19 +1,19 @@
 //! `anabranch completions` and `anabranch man`: what shells and `man` know of the program, made from its arguments.
 
 use std::fs;
-use std::io::Write;
 
 use anabranch::error::{Error, Result};
 use anabranch::store::write_failed;
 use clap::{Command, CommandFactory};
 
 use crate::arguments::{CompletionsOptions, ManOptions, Program};
+use crate::terminal::print_bytes;
 
 /// Prints completions for a shell.
 pub(crate) fn completions(options: &CompletionsOptions) -> Result<()> {
     let mut text = Vec::new();
     clap_complete::generate(options.shell, &mut Program::command(), "anabranch", &mut text);
-    print(&text);
+    print_bytes(&text);
     Ok(())
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn completions(options: &CompletionsOptions) -> Result<()> {
 pub(crate) fn man(options: &ManOptions) -> Result<()> {
     let program = built();
     let Some(folder) = &options.out else {
-        print(&page(program)?);
+        print_bytes(&page(program)?);
         return Ok(());
     };
     fs::create_dir_all(folder).map_err(|error| write_failed(&error).at(folder))?;
@@ -50,9 +50,4 @@ fn page(command: Command) -> Result<Vec<u8>> {
     let rendered = clap_mangen::Man::new(command).render(&mut text);
     rendered.map_err(|error| Error::internal("the manual page cannot be made").because(error))?;
     Ok(text)
-}
-
-/// Prints to standard output. The reader may have gone, as in a pipe to head.
-fn print(text: &[u8]) {
-    let _ = std::io::stdout().write_all(text);
 }

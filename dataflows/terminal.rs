@@ -8,15 +8,19 @@ pub(crate) mod pace;
 mod progress;
 pub(crate) mod summary;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use anabranch::error::Error;
+use anabranch::error::{Error, Kind, Result};
 use anabranch::text::{line, masked_words, sentence};
 use serde_json::Value;
 
 pub(crate) use self::progress::Progress;
+
+/// The first failure of a write to standard output.
+static UNWRITTEN: OnceLock<Error> = OnceLock::new();
 
 /// Prints the error that ends the program.
 pub(crate) fn print_error(error: &Error) {
@@ -68,9 +72,39 @@ pub(crate) fn print_event(
 /// Prints what was asked for to standard output: a table, or JSON.
 pub(crate) fn print_data(text: &str) {
     let lines = text.split('\n').map(|text| line(&masked_words(text), usize::MAX));
-    let text = lines.collect::<Vec<_>>().join("\n");
-    // The reader may have gone, as in a pipe to head.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print_bytes(lines.collect::<Vec<_>>().join("\n").as_bytes());
+}
+
+/// Prints bytes to standard output as they are. What fails is told in the end, by [`all_printed`].
+pub(crate) fn print_bytes(bytes: &[u8]) {
+    let mut out = std::io::stdout();
+    if let Err(error) = of_printing(out.write_all(bytes).and_then(|()| out.flush())) {
+        // The first one tells why.
+        let _ = UNWRITTEN.set(error);
+    }
+}
+
+/// What a write to standard output has come to. Its reader may have gone, as in a pipe to head: that is no failure.
+///
+/// # Errors
+/// `Io` if it has failed.
+pub(crate) fn of_printing(written: std::io::Result<()>) -> Result<()> {
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let message =
+                "cannot be written, and what was printed is not complete; free some space, or send it elsewhere";
+            Err(Error::new(Kind::Io, message).at("standard output").because(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells whether everything so far could be printed to standard output.
+///
+/// # Errors
+/// `Io` with the first failure.
+pub(crate) fn all_printed() -> Result<()> {
+    UNWRITTEN.get().map_or(Ok(()), |error| Err(error.clone()))
 }
 
 /// Prints where the results are, and what to do next.
@@ -116,6 +150,14 @@ mod tests {
     fn a_path_is_one_word_for_a_shell() {
         let words = ["out", "a/b.1", "my results", "it's", "-o", ""].map(shell_word);
         assert_eq!(words, ["out", "a/b.1", "'my results'", "'it'\\''s'", "'-o'", "''"]);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_no_failure_and_a_full_disk_is_one() {
+        assert!(of_printing(Err(ErrorKind::BrokenPipe.into())).is_ok() && of_printing(Ok(())).is_ok());
+        let error = of_printing(Err(ErrorKind::StorageFull.into())).unwrap_err();
+        assert_eq!(error.kind(), Kind::Io);
+        assert!(error.to_string().starts_with("standard output: cannot be written"), "{error}");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::draw::tangle;
 use crate::image::Image;
 use crate::sequential::Mask;
 use crate::support::{
-    anabranch, anabranch_into_closed_pipe, anabranch_with_little_disk, everything_under, files_under, invariant_bytes,
-    kill_once, read_json, read_skeleton, read_table, succeed,
+    anabranch, anabranch_into_closed_pipe, anabranch_into_full_device, anabranch_with_little_disk, everything_under,
+    files_under, invariant_bytes, kill_once, read_json, read_skeleton, read_table, succeed,
 };
 
 const OUTPUTS: [&str; 6] = ["branches.csv", "nodes.csv", "skeletons.csv", "summary.json", "run.json", "overview.png"];
@@ -282,6 +282,38 @@ fn a_demo_whose_options_make_no_sense_spares_the_last_one() {
         assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{more:?}: {outcome:?}");
         assert!(everything_under(folder.path()) == first, "{more:?}");
     }
+}
+
+#[test]
+fn what_cannot_be_printed_is_an_error_and_what_is_in_place_stays() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [demo, page, again] = ["demo", "c.html", "again"].map(|name| folder.path().join(name));
+    succeed(&["demo", "--shape", "32,32,32", "--out", text(&demo)]);
+    let [image, results] = ["phantom.zarr", "results"].map(|name| text(&demo.join(name)).to_owned());
+    let other = text(&folder.path().join("other")).to_owned();
+    succeed(&["run", &image, "--out", &other, "--quiet"]);
+    let before = files_under(&demo);
+    for call in [
+        &["sholl", &results, "--center", "16,16,16"][..],
+        &["info", &image],
+        &["info", &image, "--json"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+        &["run", "--help"],
+        &["--version"],
+        &["compare", &results, &other, "--out", text(&page)],
+        &["run", &image, "--out", text(&again)],
+    ] {
+        let Some(told) = anabranch_into_full_device(call) else { return };
+        let said = "anabranch: standard output: cannot be written";
+        assert!(told.code == 74 && told.stderr.contains(said), "{call:?}: {told:?}");
+        let piped =
+            anabranch_into_closed_pipe(&[call, &["--overwrite"][..usize::from(call.contains(&"--out"))]].concat());
+        assert!(piped.code == 0 && !piped.stderr.contains("anabranch:"), "{call:?}: {piped:?}");
+    }
+    assert!(files_under(&demo) == before && page.is_file());
+    assert!(invariant_bytes(&again) == invariant_bytes(Path::new(&other)));
 }
 
 #[test]

@@ -162,6 +162,15 @@ pub(crate) fn anabranch_with_limits(limits: &str, arguments: &[&str]) -> Outcome
     finish(Command::new("bash").args(["-c", &script, program]).args(arguments))
 }
 
+/// Runs the program with a standard output that takes nothing, as on a full disk; `None` where the system has no such device.
+pub(crate) fn anabranch_into_full_device(arguments: &[&str]) -> Option<Outcome> {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").ok()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
+    let output = command.args(arguments).stdin(Stdio::null()).stdout(full).output().expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Some(Outcome { code: output.status.code().unwrap_or(-1), stdout: String::new(), stderr })
+}
+
 /// Runs the program with a standard output that nobody reads.
 pub(crate) fn anabranch_into_closed_pipe(arguments: &[&str]) -> Outcome {
     // Standard output of the first command is the pipe; its exit code takes the way of standard error.
