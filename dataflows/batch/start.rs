@@ -1,7 +1,7 @@
 //! Starting the process for one image of a batch.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use anabranch::error::Kind;
 
@@ -14,11 +14,10 @@ const FAILED: &str = "anabranch: ";
 
 /// Runs the process for an image with the arguments of this one, and prints its warnings with the name of the image.
 pub(super) fn run(number: usize, at_once: usize, name: &str) -> Result<(), Failure> {
+    let fewer = if at_once > 1 { "give fewer --jobs, or " } else { "" };
     let failed = |error: std::io::Error| Failure {
         kind: Kind::Io,
-        sentence: format!(
-            "its process cannot be started; give fewer --jobs, or raise the limits of this shell ({error})"
-        ),
+        sentence: format!("its process cannot be started; {fewer}raise the limits of this shell ({error})"),
     };
     let program = std::env::current_exe().map_err(failed)?;
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -35,23 +34,51 @@ pub(super) fn run(number: usize, at_once: usize, name: &str) -> Result<(), Failu
         .map_err(failed)?;
     let said = child.stderr.take().and_then(|stderr| pass_on(stderr, name));
     let status = wait(&mut child).map_err(failed)?;
-    if status == Some(0) {
+    if status.success() {
         return Ok(());
     }
-    let kind = status.and_then(|code| u8::try_from(code).ok()).and_then(Kind::of_exit_code);
-    let ended = || match status {
-        Some(code) => format!("its process has ended with code {code}"),
-        None => "its process was killed; it may need more memory than there is: give fewer --jobs".to_owned(),
-    };
-    Err(Failure { kind: kind.unwrap_or(Kind::Internal), sentence: said.unwrap_or_else(ended) })
+    let Failure { kind, sentence } = failure_of(status, at_once);
+    Err(Failure { kind, sentence: said.unwrap_or(sentence) })
 }
 
-/// Waits for the end of a process; its standard input stays open until then. Returns its exit code.
-fn wait(child: &mut Child) -> std::io::Result<Option<i32>> {
+/// What the end of a process means of which nothing else is known. A process that was killed is no defect: the system does
+/// that where memory runs out.
+fn failure_of(status: ExitStatus, at_once: usize) -> Failure {
+    let Some(code) = status.code() else {
+        let advice =
+            if at_once > 1 { "fewer --jobs, or a smaller --memory" } else { "a smaller --memory, or fewer --workers" };
+        return match was_killed(status) {
+            true => Failure {
+                kind: Kind::Io,
+                sentence: format!("its process was killed; it may need more memory than there is: give {advice}"),
+            },
+            false => {
+                Failure { kind: Kind::Internal, sentence: format!("its process has ended in disorder ({status})") }
+            }
+        };
+    };
+    let kind = u8::try_from(code).ok().and_then(Kind::of_exit_code);
+    Failure { kind: kind.unwrap_or(Kind::Internal), sentence: format!("its process has ended with code {code}") }
+}
+
+/// Whether a process was killed from outside, in a way that it could not notice.
+#[cfg(unix)]
+fn was_killed(status: ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(signal_hook::consts::SIGKILL)
+}
+
+/// Whether a process was killed from outside, in a way that it could not notice.
+#[cfg(not(unix))]
+fn was_killed(_: ExitStatus) -> bool {
+    true
+}
+
+/// Waits for the end of a process; its standard input stays open until then.
+fn wait(child: &mut Child) -> std::io::Result<ExitStatus> {
     let open = child.stdin.take();
     let status = child.wait();
     drop(open);
-    Ok(status?.code())
+    status
 }
 
 /// Prints the warnings of a process. Returns the last error that it says.
@@ -67,4 +94,26 @@ fn pass_on(stderr: ChildStderr, name: &str) -> Option<String> {
         }
     }
     error
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_was_killed_is_no_defect_and_the_advice_can_be_followed() {
+        let told = |wait_status, at_once| {
+            let Failure { kind, sentence } = failure_of(ExitStatus::from_raw(wait_status), at_once);
+            (kind, sentence)
+        };
+        let (kind, sentence) = told(9, 1);
+        assert!(kind == Kind::Io && sentence.contains("--memory") && !sentence.contains("--jobs"), "{sentence}");
+        let (kind, sentence) = told(9, 2);
+        assert!(kind == Kind::Io && sentence.contains("fewer --jobs, or a smaller --memory"), "{sentence}");
+        // A fault in memory, and an exit code.
+        assert_eq!(told(11, 1).0, Kind::Internal);
+        assert_eq!(told(65 << 8, 1), (Kind::Data, "its process has ended with code 65".to_owned()));
+    }
 }
