@@ -19,6 +19,7 @@ use crate::apart;
 use crate::arguments::{BatchOptions, RunOptions};
 use crate::compare::rules;
 use crate::interrupt;
+use crate::status;
 use crate::terminal::{grouped, print, print_warning};
 
 use self::key::Key;
@@ -46,6 +47,7 @@ pub(crate) fn batch(options: &BatchOptions) -> Result<()> {
     // What is wrong with the options is wrong for all images.
     analysis::parameters(&options.run)?;
     tasks.iter().try_for_each(|task| apart::of_run(&task.options(options)?))?;
+    tables::check(&options.run.out, &tasks)?;
     let jobs = jobs(options, tasks.len())?;
     let threads = workers(options.run.resources.workers)?;
     let failures = analyse_all(options, &tasks, jobs)?;
@@ -53,6 +55,7 @@ pub(crate) fn batch(options: &BatchOptions) -> Result<()> {
         |at: usize| failures.iter().find(|(task, _)| *task == at).map(|(_, failure)| failure.sentence.as_str());
     // Where nothing has results, tables of an earlier batch stay.
     if failures.len() < tasks.len() {
+        status::images("writing", tasks.len(), tasks.len());
         tables::write(options, &tasks, failed, &rules, threads)?;
     }
     let Some((_, first)) = failures.first() else { return Ok(()) };
@@ -109,6 +112,7 @@ struct Failure {
 /// Analyses the images that have no results, several at once. Returns those that failed, in order.
 fn analyse_all(options: &BatchOptions, tasks: &[Task], jobs: usize) -> Result<Vec<(usize, Failure)>> {
     let (done, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    status::images("analysing", 0, tasks.len());
     threads::each(tasks, jobs, |at, task| {
         let outcome = match is_kept(options, task) {
             Ok(true) => Ok("kept"),
@@ -116,6 +120,7 @@ fn analyse_all(options: &BatchOptions, tasks: &[Task], jobs: usize) -> Result<Ve
             Err(error) => Err(Failure { kind: error.kind(), sentence: error.to_string() }),
         };
         let number = done.fetch_add(1, Ordering::Relaxed) + 1;
+        status::images("analysing", number, tasks.len());
         let told = match &outcome {
             Ok(how) => format!("{how}{}", branches(&task.out)),
             Err(_) => "failed".to_owned(),

@@ -28,9 +28,9 @@ struct Status {
     updated: String,
     /// `running`, `done`, `failed` or `interrupted`.
     state: &'static str,
-    /// The stage of the run; `waiting` between two epochs.
+    /// The stage of the run; `waiting` between two epochs, `analysing` while a batch analyses its images.
     phase: &'static str,
-    /// Chunks of the phase that are done, and in all, if that is known.
+    /// Chunks of the phase that are done, and in all, if that is known; images of a batch.
     done: u64,
     total: Option<u64>,
     /// The share of the phase that is done, if it can be estimated.
@@ -135,6 +135,18 @@ pub(crate) fn waiting() {
         kept.progress = None;
         (kept.status.phase, kept.status.done) = ("waiting", 0);
         (kept.status.total, kept.status.share, kept.status.seconds_left_of_phase) = (None, None, None);
+        kept.update();
+    }
+}
+
+/// The program is done with some of the images of a batch, in a phase that no counters of a run tell of.
+pub(crate) fn images(phase: &'static str, done: usize, total: usize) {
+    if let Some(kept) = &mut *kept() {
+        // Images that are done at once may be told of in any order.
+        let before = if kept.status.phase == phase { kept.status.done } else { 0 };
+        kept.progress = None;
+        (kept.status.phase, kept.status.done, kept.status.total) = (phase, before.max(done as u64), Some(total as u64));
+        kept.status.share = (total > 0).then(|| kept.status.done as f64 / total as f64);
         kept.update();
     }
 }

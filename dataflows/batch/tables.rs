@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write as _;
+use std::path::Path;
 
 use anabranch::compare::{Comparison, GroupRule, Sample, append_branches, branch_header, sample_table};
 use anabranch::error::{Error, Result};
@@ -14,6 +15,7 @@ use super::Task;
 use crate::arguments::BatchOptions;
 use crate::compare::{compared, files_of, settings};
 use crate::interrupt;
+use crate::status;
 use crate::terminal::{print, print_warning};
 
 /// What the record of a batch says of itself.
@@ -24,6 +26,35 @@ const SAMPLES: &str = "samples.csv";
 const BRANCHES: &str = "branches.csv";
 /// The record.
 const RECORD: &str = "batch.json";
+
+/// The names of the files that a batch writes beside the folders of its images.
+fn file_names() -> Vec<String> {
+    let tables = [SAMPLES, BRANCHES].map(str::to_owned).into_iter();
+    tables.chain(files_of("compare")).chain([RECORD.to_owned()]).collect()
+}
+
+/// Refuses a folder that cannot hold the tables of a batch, and samples whose names leave no place for their results.
+///
+/// # Errors
+/// `Usage` if the name of a sample is no name of a folder, or one of a file of the batch; `Output` if files in the folder may
+/// not be replaced.
+pub(super) fn check(out: &Path, tasks: &[Task]) -> Result<()> {
+    let names = file_names();
+    for task in tasks {
+        let refused = |why: &str| {
+            let message = format!("its sample would be named {}, {why}; rename the image", task.name);
+            Err(Error::usage(message).at(&task.image))
+        };
+        if [".", ".."].contains(&task.name.as_str()) {
+            return refused("which cannot be a folder of results");
+        }
+        // Not all file systems tell letters of two cases apart.
+        if names.iter().any(|name| name.eq_ignore_ascii_case(&task.name)) {
+            return refused("as a file that the batch writes");
+        }
+    }
+    StagedFiles::check(out, &names, BATCH, Replace::Own)
+}
 
 /// Writes the tables of all images that have results, which at least one has, together. `failed` tells why an image has none.
 pub(super) fn write<'f>(
@@ -39,9 +70,7 @@ pub(super) fn write<'f>(
     let samples: Vec<Sample> = done.iter().map(|task| Sample::read(&task.name, &task.out)).collect::<Result<_>>()?;
     let settings = settings(&options.of_all.groups, None, threads)?;
     let comparison_files = files_of("compare");
-    let names =
-        [SAMPLES, BRANCHES].map(str::to_owned).into_iter().chain(comparison_files.clone()).chain([RECORD.to_owned()]);
-    let begin = || StagedFiles::create(out, names.collect(), BATCH, Replace::Own);
+    let begin = || StagedFiles::create(out, file_names(), BATCH, Replace::Own);
     let files = interrupt::stage(begin, StagedFiles::remover)?;
     let rules = GroupRule::of_names(rules, &done.iter().map(|task| task.name.clone()).collect::<Vec<_>>());
     let comparison = compare(samples.clone(), &rules, &settings);
@@ -70,11 +99,11 @@ pub(super) fn write<'f>(
     files.write(RECORD, format!("{record:#}\n"))?;
     interrupt::finish();
     files.commit()?;
+    status::results(out, None);
     print(&told, options.run.output.quiet);
-    print(
-        &format!("{}: {} samples in samples.csv, branches.csv and compare.*\n", out.display(), done.len()),
-        options.run.output.quiet,
-    );
+    let count = if done.len() == 1 { "1 sample".to_owned() } else { format!("{} samples", done.len()) };
+    let told = format!("{}: {count} in samples.csv, branches.csv and compare.*\n", out.display());
+    print(&told, options.run.output.quiet);
     Ok(())
 }
 

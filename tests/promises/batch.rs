@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::draw::tangle;
 use crate::image::Image;
-use crate::support::{Outcome, Running, anabranch, invariant_bytes, read_json, succeed, wait_until};
+use crate::support::{Outcome, Running, anabranch, files_under, invariant_bytes, read_json, succeed, wait_until};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -175,6 +175,83 @@ fn what_a_batch_cannot_do_is_refused_before_it_begins() {
     }
     let none = anabranch(["batch", "--out", &out]);
     assert!(none.code == 2 && none.stderr.contains("IMAGES"), "{}", none.stderr);
+}
+
+#[test]
+fn what_the_folder_of_a_batch_cannot_hold_is_refused_before_any_analysis() {
+    let images = Images::new();
+    let all: Vec<String> = ["one.npy", "..npy", "...npy", "compare.html.npy", "Batch.json.npy"]
+        .iter()
+        .map(|name| images.draw(name, [12, 20, 24]))
+        .collect();
+    let out = images.at("out");
+    for image in &all[1..] {
+        let outcome = images.batch(&[&all[0], image], &[]);
+        let said = &outcome.stderr;
+        assert!(outcome.code == 2 && said.contains(image.as_str()) && said.contains("rename the image"), "{outcome:?}");
+        assert!(!out.exists() && outcome.stdout.is_empty(), "{outcome:?}");
+    }
+    // The results of one run.
+    succeed(&["run", &all[0], "--out", text(&out), "--quiet"]);
+    let before = files_under(&out);
+    let outcome = images.batch(&[&all[0]], &["--overwrite"]);
+    let said = "branches.csv: is there already, and was not written by this command";
+    assert!(outcome.code == 73 && outcome.stderr.contains(said) && outcome.stdout.is_empty(), "{outcome:?}");
+    assert!(files_under(&out) == before);
+}
+
+#[test]
+fn a_batch_keeps_its_status() {
+    let images = Images::new();
+    let [one, two] = ["one.npy", "two.npy"].map(|name| images.draw(name, [12, 20, 24]));
+    let broken = text(&images.at("broken.npy")).to_owned();
+    fs::write(&broken, "no array").expect("a file");
+    let status = text(&images.at("status.json")).to_owned();
+    let known = || read_json(images.0.path(), "status.json");
+    let outcome = images.batch(&[&one, &two], &["--status", &status]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let told = known();
+    let counts = [&told["done"], &told["total"], &told["share"]].map(|it| it.as_f64());
+    assert_eq!(
+        (&told["state"], &told["phase"], counts),
+        (&"done".into(), &"writing".into(), [2.0, 2.0, 1.0].map(Some))
+    );
+    assert_eq!(told["results"], text(&images.at("out")));
+    // None has results.
+    let outcome = images.batch(&[&broken], &["--status", &status]);
+    let told = known();
+    assert_eq!(
+        (outcome.code, &told["state"], &told["phase"]),
+        (65, &"failed".into(), &"analysing".into()),
+        "{outcome:?}"
+    );
+    assert_eq!((&told["done"], &told["total"], &told["results"]), (&1.into(), &1.into(), &serde_json::Value::Null));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_image_whose_process_is_killed_fails_and_is_no_defect() {
+    let images = Images::new();
+    let small = images.draw("small.npy", [12, 20, 24]);
+    let [large, status] = ["large.zarr", "status.json"].map(|name| text(&images.at(name)).to_owned());
+    succeed(&["phantom", large.as_str(), "--shape", "160,160,160", "--quiet"]);
+    let out = images.at("out");
+    let call = ["batch", &small, &large, "--out", text(&out), "--workers", "1", "--status", &status];
+    let running = Running::start(call);
+    wait_until("the second image is begun", || out.join("large/.anabranch-partial").exists());
+    let told = read_json(images.0.path(), "status.json");
+    assert_eq!((&told["phase"], &told["done"], &told["total"]), (&"analysing".into(), &1.into(), &2.into()));
+    let children = running.children();
+    assert_eq!(children.len(), 1);
+    for child in children {
+        let sent = std::process::Command::new("kill").args(["-KILL", &child.to_string()]).status();
+        assert!(sent.expect("a command to send signals").success());
+    }
+    let outcome = running.end();
+    assert_eq!(outcome.code, 74, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("large: its process was killed"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("--memory") && !outcome.stderr.contains("--jobs"), "{}", outcome.stderr);
+    assert_eq!(lines(&out, "samples.csv").len(), 2, "the other image has results");
 }
 
 #[test]

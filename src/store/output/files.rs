@@ -42,15 +42,10 @@ impl StagedFiles {
     /// If there is no name.
     pub fn create(folder: impl AsRef<Path>, names: Vec<String>, kind: &'static str, replace: Replace) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
+        // Checked before anything is written.
+        StagedFiles::check(&folder, &names, kind, replace)?;
         let record = names.last().expect("files have a record");
-        let mut hidden = OsString::from(".");
-        hidden.push(record);
-        hidden.push(STAGING);
-        let hidden = folder.join(hidden);
-        if !is_folder(&hidden)? {
-            // Checked before anything is written.
-            refuse_existing(&folder, &names, kind, replace)?;
-        }
+        let hidden = hidden(&folder, record);
         let busy = "is being written by another program; wait for it, or give another path";
         let at = |error: Error| if error.is_placed() { error } else { error.at(folder.join(record)) };
         let staging = Staging::begin(hidden.clone(), busy).map_err(at)?;
@@ -59,6 +54,19 @@ impl StagedFiles {
         // Files may have been put back there.
         refuse_existing(&folder, &names, kind, replace)?;
         Ok(staged)
+    }
+
+    /// Refuses what [`StagedFiles::create`] would refuse because of files that are there; writes nothing. What a killed program
+    /// left half done is repaired there, and not refused here.
+    ///
+    /// # Errors
+    /// Of kind `Output` if one of the files exists and may not be replaced.
+    pub fn check(folder: impl AsRef<Path>, names: &[String], kind: &str, replace: Replace) -> Result<()> {
+        let folder = folder.as_ref();
+        match names.last() {
+            Some(record) if !is_folder(&hidden(folder, record))? => refuse_existing(folder, names, kind, replace),
+            _ => Ok(()),
+        }
     }
 
     /// The path of a file until it is put in place.
@@ -96,6 +104,14 @@ impl StagedFiles {
     fn swap<'a>(&'a self, names: &'a [&'a str]) -> Swap<'a> {
         Swap { folder: &self.folder, staging: self.hidden.clone(), names }
     }
+}
+
+/// The folder in which files with this record are staged.
+fn hidden(folder: &Path, record: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(record);
+    name.push(STAGING);
+    folder.join(name)
 }
 
 /// Refuses files that may not be replaced.
