@@ -44,10 +44,10 @@ pub(crate) fn batch(options: &BatchOptions) -> Result<()> {
     let rules = rules(&options.of_all.groups)?;
     let names: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
     GroupRule::check(&rules, &names)?;
+    tables::check(&options.run.out, &tasks)?;
     // What is wrong with the options is wrong for all images.
     analysis::parameters(&options.run)?;
     tasks.iter().try_for_each(|task| apart::of_run(&task.options(options)?))?;
-    tables::check(&options.run.out, &tasks)?;
     let jobs = jobs(options, tasks.len())?;
     let threads = workers(options.run.resources.workers)?;
     let failures = analyse_all(options, &tasks, jobs)?;

@@ -24,7 +24,8 @@ impl Comparison {
         text
     }
 
-    /// The table of pairs of groups: a row for each pair and measure, with the numbers of samples that have a value. Empty where there is no value, no interval or no test.
+    /// The table of pairs of groups: a row for each pair and measure, with the numbers of samples that have a value. Empty where
+    /// there is no value, no interval or no test.
     pub fn pairs_csv(&self) -> String {
         let mut text =
             "first,second,measure,unit,samples_first,samples_second,value_first,value_second,ratio,ratio_low,\
