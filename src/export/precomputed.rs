@@ -81,7 +81,7 @@ pub(super) fn write_in(network: &Network, folder: &Path, most_files: usize) -> R
         }
     }
     write_json(&of_skeletons, &info)?;
-    let of_place = "the image lies so far from the origin that vertices are counted from its first voxel, and the transform has where that is";
+    let of_place = "the image lies far from the origin: vertices are counted from its first voxel, and `transform` moves them there";
     let of_place = is_far.then(|| of_place.to_owned());
     Ok(unit.into_iter().chain(of_place).chain(without_isolated(network)).collect())
 }

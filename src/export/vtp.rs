@@ -12,7 +12,8 @@ use crate::error::Result;
 
 /// Writes a line for each branch, over points that branches share where they meet. Points have their `node_id`, and `radius`
 /// and `pixel_value` as far as they are known; lines have all columns of the branch table that are not text. Positions are
-/// those of the tables, as x, y, z. Labels that 32 bits do not hold have 64. Numbers that are missing are NaN. Isolated voxels are no lines, and left out.
+/// those of the tables, as x, y, z. Labels that 32 bits do not hold have 64. Numbers that are missing are NaN. Isolated voxels
+/// are no lines, and left out.
 ///
 /// Arrays are appended to the XML as raw bytes, one after the other as their numbers come.
 pub(super) fn write(network: &Network, folder: &Path, _: usize) -> Result<Vec<String>> {

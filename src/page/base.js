@@ -48,7 +48,8 @@ const page = (() => {
             if (kind === "i64" || kind === "u64") {
                 const [low, high] = [0, 1].map(half => words(part.subarray(4 * half * length), length));
                 const wide = kind === "i64" ? BigInt64Array : BigUint64Array;
-                found[name] = wide.from(low, (word, i) => (kind === "i64" ? BigInt.asIntN : BigInt.asUintN)(64, BigInt(high[i]) << 32n | BigInt(word)));
+                const whole = kind === "i64" ? BigInt.asIntN : BigInt.asUintN;
+                found[name] = wide.from(low, (word, i) => whole(64, BigInt(high[i]) << 32n | BigInt(word)));
                 continue;
             }
             const values = words(part, length);
