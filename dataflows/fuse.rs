@@ -12,7 +12,7 @@ use anabranch::kernel::image::coarsen::Downsample;
 use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{Overwrite, PyramidForm, PyramidWriter, StagedFolder};
-use anabranch::store::{Description, Image, Source, open};
+use anabranch::store::{Description, Image, Source, name_of, open, shown_path};
 
 use crate::analysis::print_headline;
 use crate::apart;
@@ -46,7 +46,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     };
     let source = open_channel(0)?;
     let image = Image::of(&*source, &wanted);
-    print_headline(&input.display().to_string(), &image, options.output.quiet);
+    print_headline(&shown_path(input), &image, options.output.quiet);
     // All channels of an image have the same warnings.
     image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
@@ -88,8 +88,8 @@ fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> 
         Some(0) => return Err(Error::usage("--levels is 0, but at least one is needed")),
         levels => levels.and_then(NonZeroUsize::new),
     };
-    let name = Path::new(&description.name).file_stem();
-    let name = name.map_or_else(|| description.name.clone(), |name| name.to_string_lossy().into_owned());
+    let name = name_of(Path::new(&description.name)).unwrap_or_else(|| description.name.clone());
+    let name = Path::new(&name).file_stem().map_or_else(|| name.clone(), |stem| stem.to_string_lossy().into_owned());
     let downsample = options.downsample.map_or(description.downsample, Into::into);
     Ok(PyramidForm {
         name,

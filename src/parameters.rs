@@ -34,7 +34,7 @@ use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::thin::method::Method;
 use crate::space::Spacing;
 use crate::store::units::LengthUnit;
-use crate::store::{Description, OpenOptions, StoredType, resolved};
+use crate::store::{Description, OpenOptions, StoredType, recorded_path};
 use crate::table::branch_columns::Columns;
 
 /// Everything that the results of an analysis depend on besides the image's values. The default analyses a mask as it
@@ -416,9 +416,9 @@ impl Settled {
             part("time", time.map(|it| it.to_string())),
             part("region", self.asked.image.region_text()),
             part("axes", axes.as_ref().map(|names| names.iter().collect())),
-            part("mask", mask.as_ref().map(|path| resolved(path).display().to_string())),
+            part("mask", mask.as_deref().map(recorded_path)),
             part("of", labels.then(|| "labels".to_owned())),
-            part("intensity", intensity.as_ref().map(|path| resolved(path).display().to_string())),
+            part("intensity", intensity.as_deref().map(recorded_path)),
         ]
         .concat()
     }

@@ -21,7 +21,21 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     mask(text, |address| address.len())
 }
 
-/// The same for a sentence or JSON, in which an address ends at white space or a quotation mark.
+/// An address without user name, password and everything from a `?` or `#` on: where an image lies, for names and for
+/// files that other runs read.
+///
+/// ```
+/// use anabranch::text::bare;
+///
+/// assert_eq!(bare("https://user:password@host/a.zarr?token=1"), "https://host/a.zarr");
+/// ```
+pub fn bare(address: &str) -> String {
+    let shown = masked(address);
+    let place = shown.strip_suffix(HIDDEN).and_then(|place| place.strip_suffix(['?', '#'])).unwrap_or(&shown);
+    place.replace(&format!("://{HIDDEN}@"), "://")
+}
+
+/// The same as [`masked`] for a sentence or JSON, in which an address ends at white space or a quotation mark.
 pub fn masked_words(text: &str) -> Cow<'_, str> {
     mask(text, |address| address.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(address.len()))
 }
@@ -72,6 +86,9 @@ fn mask(text: &str, length: impl Fn(&str) -> usize) -> Cow<'_, str> {
         if end < place.len() {
             shown.push_str(&place[end..=end]);
             shown.push_str(HIDDEN);
+            // Of what is hidden already the sentence goes on.
+            let marks = place[end + 1..].strip_prefix(HIDDEN).filter(|rest| rest.chars().all(|c| ":;,.)'".contains(c)));
+            shown.push_str(marks.unwrap_or_default());
         }
         rest = &after[address.len()..];
     }
@@ -187,10 +204,27 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_address_is_without_all_that_is_hidden() {
+        for (address, place) in [
+            ("https://host:8000/a@b/c.zarr", "https://host:8000/a@b/c.zarr"),
+            ("http://name:p@ss@host/c.zarr?", "http://host/c.zarr"),
+            ("http://host/c?token=a/b://c@d e", "http://host/c"),
+            ("s3://KEY:SECRET@bucket/a#b?c", "s3://bucket/a"),
+            ("http://u:v@[::1]:80", "http://[::1]:80"),
+            ("https://proxy/https://u:v@host/a?t", "https://proxy/https://host/a"),
+        ] {
+            assert_eq!(bare(address), place, "{address}");
+            assert_eq!(bare(&masked(address)), place, "{address}");
+        }
+    }
+
+    #[test]
     fn a_sentence_goes_on_after_an_address() {
         let text = "cannot reach http://u:v@host/a?t=1 twice, nor s3://u@b; try https://h/a";
         let json = r#"{"path": "http://h/a?t=1", "more": "s3://u@b"}"#;
         assert_eq!(masked_words(json), r#"{"path": "http://h/a?***", "more": "s3://***@b"}"#);
+        let again = "warning: http://***@h/a?***: see http://h/b?***, and 'http://h/c?***'";
+        assert_eq!(masked_words(again), again);
         assert_eq!(masked_words(text), "cannot reach http://***@host/a?*** twice, nor s3://***@b; try https://h/a");
     }
 

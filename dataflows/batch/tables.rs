@@ -8,7 +8,7 @@ use std::path::Path;
 use anabranch::compare::{Comparison, GroupRule, Sample, append_branches, branch_header, sample_table};
 use anabranch::error::{Error, Result};
 use anabranch::store::output::{Replace, StagedFiles};
-use anabranch::store::write_failed;
+use anabranch::store::{shown_path, write_failed};
 use serde_json::json;
 
 use super::Task;
@@ -86,10 +86,10 @@ pub(super) fn write<'f>(
     };
     files.write(SAMPLES, table)?;
     write_branches(&files, &samples, &rules)?;
-    let images = tasks.iter().enumerate().map(|(at, task)| {
-        let image = task.image.to_string_lossy();
-        json!({ "name": task.name, "image": anabranch::text::masked(&image), "failed": failed(at) })
-    });
+    let images = tasks
+        .iter()
+        .enumerate()
+        .map(|(at, task)| json!({ "name": task.name, "image": shown_path(&task.image), "failed": failed(at) }));
     let record = json!({
         "program": "anabranch",
         "kind": BATCH,

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use crate::store::address_parts;
+
 /// A name for each path, from the ends of the paths: as many of their parts, joined by `join`, as it takes to tell one from
-/// all others, and a number where that does not help. `last` makes a name of the last part.
+/// all others, and a number where that does not help. `last` makes a name of the last part. The parts of an address are its
+/// host and those of the place there, without what follows a `?`, user names and passwords.
 pub fn distinct_names<P: AsRef<Path>>(paths: &[P], join: &str, last: impl Fn(&str) -> String) -> Vec<String> {
     let parts: Vec<Vec<String>> = paths.iter().map(|path| parts(path.as_ref(), &last)).collect();
     let end = |parts: &[String], count: usize| parts[parts.len().saturating_sub(count)..].join(join);
@@ -37,14 +40,14 @@ fn number_equal_ones(names: &mut [String], join: &str) {
 }
 
 fn parts(path: &Path, last: impl Fn(&str) -> String) -> Vec<String> {
-    let mut parts: Vec<String> = path
-        .components()
-        .filter_map(|part| match part {
+    let of_path = || {
+        path.components().filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
             Component::ParentDir => Some("..".to_owned()),
             _ => None,
         })
-        .collect();
+    };
+    let mut parts = address_parts(path).unwrap_or_else(|| of_path().collect());
     match parts.last_mut() {
         Some(name) => *name = last(name),
         None => parts.push("results".to_owned()),
@@ -63,5 +66,13 @@ mod tests {
         assert_eq!(names(&["a/x", "b/x", "c"]), ["a/x", "b/x", "c"]);
         assert_eq!(names(&["x", "b/x", "c/b/x"]), ["x", "b/x", "c/b/x"]);
         assert_eq!(names(&["x", "x", "x/2", "x"]), ["x", "x/2", "2", "x/3"]);
+    }
+
+    #[test]
+    fn names_of_addresses_are_those_of_places_without_secrets() {
+        let names = |paths: &[&str]| distinct_names(paths, "-", |name| name.trim_end_matches(".zarr").to_owned());
+        assert_eq!(names(&["http://h/a.zarr?token=s/t", "http://u:pw@h/"]), ["a", "h"]);
+        assert_eq!(names(&["http://h/x/a.zarr?s", "http://h/y/a.zarr?t", "http://h/b"]), ["x-a", "y-a", "b"]);
+        assert_eq!(names(&["http://h/a.zarr?s", "http://h/a.zarr?t", "https://g:80/a"]), ["h-a", "h-a-2", "g-a"]);
     }
 }

@@ -10,7 +10,7 @@ use super::{ColumnSet, HoleSize, Parameters, Settled, ThresholdRule};
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mosaic::resample::{Blend, Interpolation};
 use crate::kernel::objects::connectivity::Connectivity;
-use crate::store::{Description, MosaicOptions, OpenOptions};
+use crate::store::{Description, MosaicOptions, OpenOptions, name_of};
 
 /// The parameters of an analysis, for `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -243,7 +243,7 @@ impl Tiles {
 
 /// The name of a file.
 fn name(path: &Option<PathBuf>) -> Option<String> {
-    path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned())
+    name_of(path.as_ref()?)
 }
 
 /// The hash of a file, if it can be read.

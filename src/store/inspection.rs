@@ -9,8 +9,7 @@ use serde::Serialize;
 pub use self::sample::Sample;
 use crate::error::{Error, Kind};
 use crate::store::units::{length_name, symbol};
-use crate::store::{Details, OpenOptions, Source, is_address, open};
-use crate::text::masked;
+use crate::store::{Details, OpenOptions, Source, is_address, open, shown_path};
 
 /// A summary of an image before it is analysed. Fields are the keys of `anabranch info --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -80,7 +79,7 @@ pub struct Image {
 /// as a region outside it, the image is described without them.
 pub fn inspect(path: &Path, options: &OpenOptions) -> Inspection {
     let nothing = |error: &Error| Inspection {
-        path: masked(&path.to_string_lossy()).into_owned(),
+        path: shown_path(path),
         refused: Some(Refusal::of(error)),
         choice: None,
         image: None,
@@ -123,7 +122,7 @@ pub fn inspect(path: &Path, options: &OpenOptions) -> Inspection {
 }
 
 fn nothing_wrong(path: &Path) -> Inspection {
-    Inspection { path: masked(&path.to_string_lossy()).into_owned(), refused: None, choice: None, image: None }
+    Inspection { path: shown_path(path), refused: None, choice: None, image: None }
 }
 
 /// Options with which more images can be opened, and whether they differ only in choices that were left open.

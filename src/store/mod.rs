@@ -69,7 +69,7 @@ mod xml_limits;
 mod fixtures;
 
 pub use self::absent::Absent;
-pub use self::address::is_address;
+pub use self::address::{address_parts, is_address, name_of, recorded_path, shown_path, without_secrets};
 pub use self::atlas::{Atlas, Labels, RegionNames, read_region_names};
 pub use self::confined::{Inside, inside};
 pub use self::details::Details;

@@ -6,6 +6,7 @@ mod image;
 #[allow(dead_code, reason = "the promises use the rest of it")]
 #[path = "../promises/sequential/mod.rs"]
 mod sequential;
+mod secrets;
 mod server;
 mod strange;
 #[allow(dead_code, reason = "the promises use the rest of it")]

@@ -11,7 +11,7 @@ use crate::kernel::mosaic::correction::Correction;
 use crate::memory;
 use crate::space::Region;
 use crate::store::marker::FileMark;
-use crate::store::{Description, OpenOptions};
+use crate::store::{Description, OpenOptions, shown_path};
 
 /// The correction of tiles, and the images it was read from. The default corrects nothing.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ fn read_image(path: &Path, options: &OpenOptions) -> Result<(Voxels, Behind)> {
 /// The error of an image with another shape than a tile.
 fn unlike(image: &Voxels, tile: &Tile, table: &TileTable) -> Error {
     let (found, expected, line) = (image.shape(), tile.whole, tile.row.line);
-    let (tile, table) = (tile.row.path.display(), table.path.display());
+    let (tile, table) = (shown_path(&tile.row.path), table.path.display());
     Error::data(format!(
         "has {found:?} pixels along (z, y, x), but the tile {tile} on line {line} of {table} has {expected:?}; give an \
          image as large as the tiles are before they are cropped"

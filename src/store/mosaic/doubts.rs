@@ -6,6 +6,7 @@ use super::MosaicSource;
 use super::pixel_size::Along;
 use super::tile::Tile;
 use crate::space::Region;
+use crate::store::{name_of, shown_path};
 
 /// Tiles that all lie within this fraction of a tile of each other are probably placed in another unit.
 const HEAP: f64 = 0.1;
@@ -163,8 +164,7 @@ fn unit_advice(mosaic: &MosaicSource) -> &'static str {
 fn named(tiles: &[&Tile]) -> String {
     let name = |tile: &&Tile| {
         let path = &tile.row.path;
-        let name =
-            path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let name = name_of(path).unwrap_or_else(|| shown_path(path));
         format!("{name} (line {})", tile.row.line)
     };
     match tiles.split_last() {

@@ -11,14 +11,16 @@ use super::table_text::read_text;
 use super::tile_table::{TileRow, TileTable};
 use crate::error::{Error, Result};
 use crate::store::output::put_file;
+use crate::store::{shown_path, without_secrets};
 
 /// Names of the columns.
 const COLUMNS: [&str; 3] = ["path", "channel", "gain"];
 
 /// The gains of tiles, as in a file with the columns `path`, `channel` and `gain`.
 ///
-/// Paths are those of the table of tiles, relative to its folder. The channel is that of the table, or if the table has
-/// no channels, the one that is read from the files; it is empty if these have only one. Other columns are ignored.
+/// Paths are those of the table of tiles, relative to its folder, and addresses without their secrets. The channel is that
+/// of the table, or if the table has no channels, the one that is read from the files; it is empty if these have only one.
+/// Other columns are ignored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TileGains(BTreeMap<(PathBuf, Option<usize>), f64>);
 
@@ -27,9 +29,25 @@ impl TileGains {
     ///
     /// # Errors
     /// `Missing` if there is no such file; `Data`, naming the line, if it is not a file of gains: a column is missing,
-    /// a gain is not a positive number, or a tile occurs twice.
+    /// a gain is not a positive number, or a tile occurs twice; or if it cannot tell the tiles of the table apart.
     pub fn read(path: &Path, table: &TileTable) -> Result<TileGains> {
+        Self::require_distinct(table)?;
         Self::parse(&read_text(path)?, table).map_err(|error| error.at(path))
+    }
+
+    /// Refuses a table in which the addresses of two tiles differ in their secrets alone: files of gains are without them.
+    pub(super) fn require_distinct(table: &TileTable) -> Result<()> {
+        let mut lines = BTreeMap::new();
+        for row in &table.rows {
+            if let Some(first) = lines.insert(key(&row.path, row.channel), row.line) {
+                let message = format!(
+                    "has the address of line {first} but for what follows a ?, which a file of gains leaves out; leave \
+                     --gains out, or copy the tiles"
+                );
+                return Err(in_row(row.line, &shown_path(&row.path), &Error::data(message)).at(&table.path));
+            }
+        }
+        Ok(())
     }
 
     fn parse(text: &str, table: &TileTable) -> Result<TileGains> {
@@ -52,7 +70,7 @@ impl TileGains {
                 let name = cell(&record, ("path", path))?;
                 require_path(name)?;
                 let channel = channel_in(&record, channel)?;
-                Ok(((table.place_of(name), channel), positive(&record, gain)?))
+                Ok((key(&table.place_of(name), channel), positive(&record, gain)?))
             };
             let at_line = |error: Error| in_row(line, name, &error);
             let (tile, gain) = read().map_err(at_line)?;
@@ -68,11 +86,11 @@ impl TileGains {
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: &Path, table: &TileTable) -> Result<()> {
-        let lines: BTreeMap<(&PathBuf, Option<usize>), u64> =
-            table.rows.iter().map(|row| ((&row.path, row.channel), row.line)).collect();
+        let lines: BTreeMap<(PathBuf, Option<usize>), u64> =
+            table.rows.iter().map(|row| (key(&row.path, row.channel), row.line)).collect();
         // If the table has no channels, gains have those of the files.
         let line = |(path, channel): &(PathBuf, Option<usize>)| {
-            lines.get(&(path, *channel)).or_else(|| lines.get(&(path, None))).copied()
+            lines.get(&key(path, *channel)).or_else(|| lines.get(&key(path, None))).copied()
         };
         let mut rows: Vec<_> = self.0.iter().map(|(tile, gain)| (line(tile), tile, gain)).collect();
         rows.sort_by_key(|(line, tile, _)| (*line, *tile));
@@ -90,12 +108,12 @@ impl TileGains {
 
     /// The gain of a tile in a channel.
     pub fn of(&self, row: &TileRow, channel: Option<usize>) -> Option<f64> {
-        self.0.get(&(row.path.clone(), channel)).copied()
+        self.0.get(&key(&row.path, channel)).copied()
     }
 
     /// Sets the gain of a tile in a channel.
     pub(super) fn put(&mut self, row: &TileRow, channel: Option<usize>, gain: f64) {
-        self.0.insert((row.path.clone(), channel), gain);
+        self.0.insert(key(&row.path, channel), gain);
     }
 
     /// Number of gains.
@@ -107,6 +125,11 @@ impl TileGains {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// What a gain is kept for: a tile, whose address is without its secrets, and a channel.
+fn key(path: &Path, channel: Option<usize>) -> (PathBuf, Option<usize>) {
+    (without_secrets(path).into_owned(), channel)
 }
 
 /// The channel in a row, if it has one.
@@ -154,6 +177,26 @@ mod tests {
         assert_eq!(TileGains::read(&path, &table).unwrap(), gains);
         assert_eq!((gains.len(), gains.is_empty()), (3, false));
         assert_eq!(TileGains::read(&folder.path().join("none.csv"), &table).unwrap_err().kind(), Kind::Missing);
+    }
+
+    #[test]
+    fn gains_of_addresses_are_kept_without_secrets_and_found_with_others() {
+        let text = |token: &str| format!("path,y,x\nhttp://u:{token}@host/a.zarr?{token},0,0\nhttp://host/b,0,9\n");
+        let parsed = |text: &str| TileTable::parse(text, Path::new("scan/tiles.csv")).unwrap();
+        let (table, mut gains) = (parsed(&text("secret")), TileGains::default());
+        gains.put(&table.rows[0], None, 2.0);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gains.csv");
+        gains.write(&path, &table).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "path,channel,gain\nhttp://host/a.zarr,,2\n");
+        let later = parsed(&text("later"));
+        assert_eq!(TileGains::read(&path, &later).unwrap().of(&later.rows[0], None), Some(2.0));
+        // As older files have them.
+        let old = TileGains::parse("path,gain\nhttp://host/a.zarr?secret,3\n", &later).unwrap();
+        assert_eq!(old.of(&later.rows[0], None), Some(3.0));
+        let alike = parsed("path,y,x\nhttp://host/a?id=secret,0,0\nhttp://host/a?id=other,0,9\n");
+        let error = TileGains::read(&path, &alike).unwrap_err().to_string();
+        assert!(error.contains("line 3: http://host/a?***: has the address of line 2") && !error.contains("other"));
     }
 
     #[test]

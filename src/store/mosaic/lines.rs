@@ -32,6 +32,7 @@ impl Lines<'_> {
 
 /// An error with the line of the table and the tile that it is about.
 pub(super) fn in_row(line: u64, name: &str, error: &Error) -> Error {
-    let name = if name.is_empty() { String::new() } else { format!("{}: ", text::line(name, REPEATED)) };
+    let name = text::line(&text::masked(name), REPEATED);
+    let name = if name.is_empty() { name } else { format!("{name}: ") };
     Error::new(error.kind(), format!("line {line}: {name}{error}"))
 }

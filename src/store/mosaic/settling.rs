@@ -5,7 +5,7 @@ use super::pixel_size::{Along, PixelSize};
 use super::tile_table::{TileRow, TileTable};
 use crate::error::{Error, Result};
 use crate::store::units::{Calibration, LengthUnit, SettledSpacing, converted};
-use crate::store::{Description, OpenOptions};
+use crate::store::{Description, OpenOptions, shown_path};
 
 /// The pixel size of a mosaic.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(super) fn settle(table: &TileTable, tiles: &[(&TileRow, &Description)], opti
     let silent: Vec<_> = tiles.iter().filter(|tile| said(tile).is_none()).collect();
     if let (true, None, [(row, _), ..]) = (of_tiles, &options.spacing, &silent[..]) {
         let (path, count) = (table.path.display(), silent.len());
-        let tile = row.path.display();
+        let tile = shown_path(&row.path);
         warnings.push(format!(
             "{path}: {count} of its tiles do not say how large their pixels are ({tile}): they count as those that do"
         ));

@@ -23,9 +23,11 @@ const LOOKED_AT: usize = 1 << 18;
 /// threads, the order of resampling or the way of blending. Tiles without neighbours have 1.
 ///
 /// # Errors
-/// Those of [`MosaicSource::open`], or if a tile cannot be read.
+/// Those of [`MosaicSource::open`], or if a tile cannot be read; `Data` if a file of gains could not tell two tiles apart.
 pub fn solve_gains(path: &Path, options: &OpenOptions, threads: usize) -> Result<TileGains> {
-    let channels = TileTable::read(path)?.channels();
+    let table = TileTable::read(path)?;
+    TileGains::require_distinct(&table)?;
+    let channels = table.channels();
     let channels: Vec<Option<usize>> = match channels.is_empty() {
         true => vec![options.channel],
         false => channels.into_iter().map(Some).collect(),

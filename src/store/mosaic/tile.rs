@@ -12,7 +12,7 @@ use crate::kernel::mosaic::affine::Affine;
 use crate::memory;
 use crate::space::Region;
 use crate::store::open::by_form::open_image;
-use crate::store::{Description, Details, MissingTiles, MosaicOptions, OpenOptions, Source};
+use crate::store::{Description, Details, MissingTiles, MosaicOptions, OpenOptions, Source, shown_path};
 use crate::with_voxels;
 
 /// A tile of the canvas.
@@ -198,7 +198,7 @@ fn advised(error: Error, form: TableForm) -> Error {
 
 /// Adds the warnings of an image to the list; those that only differ in the tile's name are counted.
 fn note_warnings(said: &mut Vec<(String, String, usize)>, row: &TileRow, source: &dyn Source) {
-    let name = row.path.display().to_string();
+    let name = shown_path(&row.path);
     for warning in source.warnings() {
         let text = warning.replace(&name, "");
         match said.iter().position(|(known, _, _)| *known == text) {
@@ -286,7 +286,7 @@ fn require_alike(table: &TileTable, tile: &Description, (row, first): (&TileRow,
 
 /// The error of a table none of whose tiles exists.
 fn none_there(table: &TileTable) -> Error {
-    let first = table.rows.first().map_or_else(String::new, |row| row.path.display().to_string());
+    let first = table.rows.first().map_or_else(String::new, |row| shown_path(&row.path));
     let message = format!("has no tile that is there, such as {first}; check the paths, or wait for the first");
     Error::new(Kind::Missing, message).at(&table.path)
 }

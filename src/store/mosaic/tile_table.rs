@@ -18,7 +18,7 @@ use super::pixel_size::{Along, PixelSize, same};
 use super::table_text::{MOST_ROWS, read_text};
 use crate::error::{Error, Result};
 use crate::kernel::mosaic::affine::Affine;
-use crate::store::address::is_address;
+use crate::store::address::{is_address, shown_path};
 
 /// The tiles of a scan, in the order of their rows.
 ///
@@ -198,7 +198,7 @@ impl TileTable {
     /// An error of a tile, with the table, the line and the tile named.
     pub(crate) fn error_in(&self, row: &TileRow, error: &Error) -> Error {
         // An error with another path than the tile's, such as that of a chunk, keeps its path.
-        let name = if error.is_placed() { String::new() } else { row.path.display().to_string() };
+        let name = if error.is_placed() { String::new() } else { shown_path(&row.path) };
         in_row(row.line, &name, error).at(&self.path)
     }
 
@@ -207,7 +207,7 @@ impl TileTable {
         for row in &self.rows {
             if let Some(first) = lines.insert((&row.path, row.channel), row.line) {
                 let message = format!("is on line {first} already; take one of the two out");
-                let name = row.path.display().to_string();
+                let name = shown_path(&row.path);
                 return Err(in_row(row.line, &name, &Error::data(message)));
             }
         }

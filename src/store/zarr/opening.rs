@@ -19,8 +19,7 @@ use crate::store::cache::BlockCache;
 use crate::store::details::shown_names;
 use crate::store::plan::read_plan;
 use crate::store::units::{Calibration, SettledSpacing};
-use crate::store::{Description, Details, OpenOptions};
-use crate::text::masked;
+use crate::store::{Description, Details, OpenOptions, shown_path};
 
 /// Largest length of an axis of an image: beyond this, sums of lengths overflow.
 const LONGEST: u64 = 1 << 48;
@@ -143,7 +142,7 @@ fn open_array(
     let (shape, block, stored) = (blocks.image_shape(), blocks.shape(), form.stored);
     let plan = read_plan(shape, block, block, dimensions, stored.size(), options.cache);
     let description = Description {
-        name: masked(&name.to_string_lossy()).into_owned(),
+        name: shown_path(name),
         shape,
         dimensions,
         dtype: stored.dtype(),
