@@ -225,6 +225,46 @@ impl Kept {
         self.status.updated = log::now();
         let text = serde_json::to_string_pretty(&self.status)
             .map_err(|error| Error::internal("the status cannot be written as JSON").because(error))?;
-        replace(&self.path, (text + "\n").as_bytes())
+        replace(&self.path, (text + "\n").as_bytes()).map_err(|error| elsewhere(error, &self.path))
+    }
+}
+
+/// The error of a status that cannot be written, with advice for its option. What is wrong with the disk stays as it is.
+fn elsewhere(error: Error, path: &Path) -> Error {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    let message = match (folder.is_dir(), error.kind(), &cause) {
+        (false, ..) => "cannot be written; give --status a file in a folder that is there",
+        (true, Kind::Output, _) => "may not be written; give --status another path",
+        (true, _, Some(_)) => "cannot be written; give --status another path",
+        (true, _, None) => return error,
+    };
+    let refused = Error::new(Kind::Output, message).at(path);
+    cause.into_iter().fold(refused, Error::because)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use anabranch::store::write_failed;
+
+    use super::*;
+
+    #[test]
+    fn a_status_that_cannot_be_written_is_to_be_put_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let [here, nowhere] = ["status.json", "none/status.json"].map(|name| folder.path().join(name));
+        for (kind, path, said, is_output) in [
+            (ErrorKind::PermissionDenied, &here, "may not be written; give --status another path", true),
+            (ErrorKind::ReadOnlyFilesystem, &here, "may not be written; give --status another path", true),
+            (ErrorKind::InvalidFilename, &here, "cannot be written; give --status another path (", true),
+            (ErrorKind::NotFound, &nowhere, "give --status a file in a folder that is there (", true),
+            (ErrorKind::StorageFull, &here, "the disk is full; free some space", false),
+        ] {
+            let error = elsewhere(write_failed(&io::Error::from(kind)).at(path), path);
+            assert_eq!(error.kind() == Kind::Output, is_output, "{error}");
+            assert!(error.to_string().contains(said) && error.path() == path.to_str(), "{error}");
+        }
     }
 }

@@ -163,8 +163,9 @@ fn a_status_replaces_no_other_file() {
     let before = fs::read(&input).expect("an image");
     for path in [&input, folder.path(), Path::new("/dev/null"), &folder.path().join("none/status.json")] {
         let outcome = anabranch(["run", text(&input), "-o", text(&out), "--status", text(path)]);
-        assert!(outcome.code == 73 || outcome.code == 74, "{outcome:?}");
+        assert_eq!(outcome.code, 73, "{outcome:?}");
         assert!(outcome.stderr.contains(text(path)) && outcome.stderr.lines().count() == 1, "{outcome:?}");
+        assert!(outcome.stderr.contains("give --status "), "{outcome:?}");
     }
     assert_eq!(fs::read(&input).expect("an image"), before);
     assert!(!out.exists());
