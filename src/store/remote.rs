@@ -10,6 +10,7 @@ mod body;
 mod s3;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub(crate) struct Server {
     /// How long it may be silent, and how long it is retried after a failure.
     patience: Duration,
     has_answered: AtomicBool,
+    /// How it encodes what it sends, if it has sent a file in another form than it was asked for.
+    encoding: OnceLock<String>,
 }
 
 /// The location of the folder.
@@ -102,7 +105,8 @@ impl Server {
         // Redirects are followed here: ureq would read the bodies that come with them.
         let config = config.max_redirects(0).max_redirects_will_error(false);
         let agent = config.max_idle_connections_per_host(64).max_idle_connections(64).build().new_agent();
-        Ok(Server { agent, place, patience: patience.unwrap_or(PATIENCE), has_answered: AtomicBool::new(false) })
+        let (patience, has_answered) = (patience.unwrap_or(PATIENCE), AtomicBool::new(false));
+        Ok(Server { agent, place, patience, has_answered, encoding: OnceLock::new() })
     }
 
     /// The address of a file, as messages name it: without possible secrets.
@@ -132,7 +136,14 @@ impl Server {
             }
         };
         let has_answered = AtomicBool::new(self.has_answered.load(Ordering::Relaxed));
-        Some((Server { agent: self.agent.clone(), place, patience: self.patience, has_answered }, name))
+        let (agent, patience, encoding) = (self.agent.clone(), self.patience, OnceLock::new());
+        Some((Server { agent, place, patience, has_answered, encoding }, name))
+    }
+
+    /// How a file that was sent is encoded, such as `gzip`, although it was asked for as it is; `None` if none was so far.
+    /// A file with such a name may be stored so: then it is as it should be.
+    pub(crate) fn encoding(&self) -> Option<&str> {
+        self.encoding.get().map(String::as_str)
     }
 
     /// Requests a whole file of at most `limit` bytes. The answer may take as long as a file of `likely` bytes may.
@@ -252,7 +263,12 @@ impl Server {
         left: Duration,
     ) -> std::result::Result<Option<Vec<u8>>, Trouble> {
         match response.status().as_u16() {
-            200 | 206 => taken(&mut response, wanted, left).map(Some),
+            200 | 206 => {
+                if let Some(encoding) = encoding(&response) {
+                    self.encoding.get_or_init(|| encoding);
+                }
+                taken(&mut response, wanted, left).map(Some)
+            }
             404 => Ok(None),
             410 => Err(Trouble::Lasting(gone())),
             416 => Err(Trouble::Lasting(cut_off())),
@@ -333,6 +349,13 @@ fn redirect(response: &Response<Body>, url: &str) -> Option<String> {
             format!("{scheme}://{host}{folder}/{location}")
         }
     })
+}
+
+/// How the body of an answer is encoded; `None` if it is the file as it is.
+fn encoding(response: &Response<Body>) -> Option<String> {
+    let encoding = response.headers().get("content-encoding")?.to_str().ok()?.trim().to_ascii_lowercase();
+    let is_name = encoding.chars().all(|c| c.is_ascii_alphanumeric() || ", -".contains(c));
+    (is_name && encoding.len() < 64 && !["", "identity"].contains(&encoding.as_str())).then_some(encoding)
 }
 
 /// The number of bytes that determines how long an answer may take.

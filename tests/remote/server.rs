@@ -31,6 +31,10 @@ pub(crate) enum Reply {
     File,
     /// The whole file, as servers give it that know no parts.
     Whole,
+    /// The file in another form than it is stored in, which its headers name.
+    Encoded,
+    /// The file as it is stored, with headers that name another form.
+    Labelled,
     /// No file but this status.
     Status(u16),
     /// A page for people, as if it were the file.
@@ -191,7 +195,9 @@ impl Shared {
                 Reply::Elsewhere => send(stream, &request, 301, "x-amz-bucket-region: eu-north-1\r\n", b"", 1),
                 Reply::Page => send(stream, &request, 200, "", b"<!doctype html><title>Not found</title>", 1),
                 Reply::Status(status) => send(stream, &request, status, "", b"<Error><Code>Planned</Code></Error>", 1),
-                Reply::File | Reply::Whole | Reply::Half => self.send_file(stream, &request, reply),
+                Reply::File | Reply::Whole | Reply::Half | Reply::Encoded | Reply::Labelled => {
+                    self.send_file(stream, &request, reply)
+                }
             };
             if !goes_on {
                 break;
@@ -203,6 +209,12 @@ impl Shared {
     fn send_file(&self, stream: &TcpStream, request: &Request, reply: Reply) -> bool {
         let path = self.root.join(request.path.trim_start_matches('/'));
         let Ok(bytes) = std::fs::read(path) else { return send(stream, request, 404, "", b"not here", 1) };
+        let encoding = "Content-Encoding: gzip\r\n";
+        match reply {
+            Reply::Encoded => return send(stream, request, 200, encoding, &[b"\x1f\x8b\x08", &bytes[..]].concat(), 1),
+            Reply::Labelled => return send(stream, request, 200, encoding, &bytes, 1),
+            _ => {}
+        }
         let divisor = if reply == Reply::Half { 2 } else { 1 };
         let range = request.range.as_deref().filter(|_| reply != Reply::Whole);
         let Some(range) = range else { return send(stream, request, 200, "", &bytes, divisor) };

@@ -46,6 +46,28 @@ fn a_page_in_place_of_an_image_is_called_one() {
 }
 
 #[test]
+fn files_that_are_sent_compressed_are_called_so() {
+    let folder = images();
+    let parts =
+        ["sends it compressed (Content-Encoding: gzip), which is not read; have it sent as it is stored, or copy"];
+    for name in ["chunks.zarr", "shards.zarr"] {
+        let compressing = Server::with(folder.path(), |_, _| Reply::Encoded);
+        let url = compressing.url(name);
+        refused(&url, &format!("{url}/zarr.json"), 65, &parts, &[]);
+        let of_chunks = |path: &str| if path.contains("/c/") { Reply::Encoded } else { Reply::File };
+        let compressing = Server::with(folder.path(), move |request, _| of_chunks(&request.path));
+        let url = compressing.url(name);
+        refused(&url, &format!("{url}/c/"), 65, &parts, &[]);
+    }
+    // Files that are stored so, and are what their metadata say, are read.
+    let labelling = Server::with(folder.path(), |_, _| Reply::Labelled);
+    let [local, out] = ["local", "out"].map(|it| folder.path().join(it));
+    succeed(text(&folder.path().join("chunks.zarr")), &local, &[], &[]);
+    succeed(&labelling.url("chunks.zarr"), &out, &[], &[]);
+    assert!(invariant_bytes(&out) == invariant_bytes(&local));
+}
+
+#[test]
 fn a_plate_on_a_server_lists_addresses_that_can_be_given() {
     let folder = images();
     let put = |path: &str, attributes: &str| {

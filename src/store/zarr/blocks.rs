@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use ndarray::{ArrayD, Axis, Ix3};
 
-use super::faults::damaged;
+use super::faults::{damaged, sent_encoded};
 use super::folder::Folder;
 use super::form::{ChunkKeys, ZarrForm};
 use super::shard::Shards;
 use crate::chunk::{Value, Voxels};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::space::Region;
 use crate::store::axes::AxisSelection;
@@ -100,7 +100,13 @@ impl Blocks {
             let bytes = encoded.map(|encoded| chain.decode(encoded, values, self.form.stored.size()));
             bytes.map(|bytes| self.voxels(bytes?, &self.block, &chain.order, chain.endian)).transpose()
         });
-        voxels.map_err(|error| self.locate(error, place))
+        voxels.map_err(|error| self.locate(self.explained(error), place))
+    }
+
+    /// An error of a block's content: if the server encodes what it sends, this is the reason.
+    fn explained(&self, error: Error) -> Error {
+        let is_content = error.kind() == Kind::Data;
+        self.folder.encoding().filter(|_| is_content).map_or(error, sent_encoded)
     }
 
     /// The values of a part of a block (`part` relative to the block), read without the rest of it if it is stored

@@ -8,6 +8,14 @@ pub(crate) fn damaged() -> Error {
     Error::data("is damaged or cut off; copy it again from where it came")
 }
 
+/// The error of a file that is not what its metadata say, from a server that encodes what it sends.
+pub(crate) fn sent_encoded(encoding: &str) -> Error {
+    Error::data(format!(
+        "cannot be understood, since its server sends it compressed (Content-Encoding: {encoding}), which is not read; have \
+         it sent as it is stored, or copy the image"
+    ))
+}
+
 /// The refusal of an array whose codecs are not supported.
 pub(crate) fn unsupported(cause: impl std::fmt::Display) -> Error {
     Error::data("is encoded in a way that is not supported; write it with zstd, blosc or gzip").because(cause)

@@ -141,6 +141,15 @@ impl Folder {
         }
     }
 
+    /// How its server encodes a file that it has sent, although it was asked for as it is; `None` if it has sent none so.
+    pub(crate) fn encoding(&self) -> Option<&str> {
+        match self {
+            Folder::Local(_) | Folder::Packed { .. } => None,
+            #[cfg(feature = "http")]
+            Folder::Remote { server, .. } => server.encoding(),
+        }
+    }
+
     /// The names of files and folders directly inside; `None` if they cannot be listed.
     pub(crate) fn children(&self) -> Option<BTreeSet<String>> {
         match self {

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::faults::sent_encoded;
 use super::folder::{Folder, Given};
 use super::json;
 use crate::error::{Error, Kind, Result};
-use crate::store::file;
+use crate::store::{file, shown_path};
 
 /// Longest metadata, in bytes.
 const LONGEST: u64 = 64 << 20;
@@ -47,7 +48,7 @@ pub(crate) fn refuse_metadata_file(path: &Path) -> Result<()> {
         return Ok(());
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Err(Error::usage(format!("is a file of a Zarr folder; give the folder, {}", folder.display())).at(path))
+    Err(Error::usage(format!("is a file of a Zarr folder; give the folder, {}", shown_path(folder))).at(path))
 }
 
 /// The node in a folder; `None` if the folder has no Zarr metadata.
@@ -154,7 +155,8 @@ fn read_json(folder: &Folder, key: &str, doubt: &mut Option<Error>) -> Result<Op
         Ok(json) => Ok(Some(json)),
         Err(error) if folder.is_served() => {
             let message = "holds no Zarr metadata but something else, such as a page; check the address";
-            doubt.get_or_insert_with(|| Error::new(Kind::Data, message).because(error).at(&path));
+            let unknown = || Error::new(Kind::Data, message).because(error);
+            doubt.get_or_insert_with(|| folder.encoding().map_or_else(unknown, sent_encoded).at(&path));
             Ok(None)
         }
         Err(error) => Err(damaged().because(error).at(&path)),
