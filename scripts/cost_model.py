@@ -18,7 +18,7 @@ BASE = 20e6
 VOXEL_SENT, BRANCH_SENT = 8, 170
 # Bytes that a skeleton voxel takes at the first process, with radius, steps of its branch and rank: as allocated. Too little to
 # be told apart in volumes that are measured.
-VOXEL_GATHERED = 17
+VOXEL_GATHERED = 10
 # How far the Gaussian of sigma 1 reaches, in voxels.
 DEPTH = 4
 # Bytes that the program may hold for values in flight and for foreground values, unless told.
