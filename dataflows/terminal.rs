@@ -75,7 +75,7 @@ pub(crate) fn print_data(text: &str) {
     print_bytes(lines.collect::<Vec<_>>().join("\n").as_bytes());
 }
 
-/// Prints bytes to standard output as they are. What fails is told in the end, by [`all_printed`].
+/// Prints bytes to standard output as they are. [`all_printed`] returns the first failure, in the end.
 pub(crate) fn print_bytes(bytes: &[u8]) {
     let mut out = std::io::stdout();
     if let Err(error) = of_printing(out.write_all(bytes).and_then(|()| out.flush())) {
